@@ -1,0 +1,3 @@
+//! The door handle: parse, call, exit code.
+
+fn main() {}
