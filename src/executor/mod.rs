@@ -1,1 +1,82 @@
-//! Room executor.
+//! Where commands run: the trait [`Machine`] and what it is told.
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::event::Stream;
+
+/// A process to start, completely described: nothing is inherited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    pub program: PathBuf,
+    pub args: Vec<OsString>,
+    /// The whole environment of the process.
+    pub env: Vec<(OsString, OsString)>,
+    pub cwd: PathBuf,
+}
+
+/// Takes what a process prints, as it comes.
+pub trait Output: Send {
+    /// Bytes of one stream that end at a line break, or at the end of the stream, or (a very long line) somewhere.
+    fn chunk(&mut self, stream: Stream, bytes: &[u8]);
+}
+
+/// How a process is asked to end.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Ends it politely: SIGINT, SIGTERM after 7.5 s, SIGKILL 2.5 s later, to the whole group (SPEC X-1).
+    pub cancel: CancellationToken,
+    /// Ends it at once.
+    pub kill: CancellationToken,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Exited(i32),
+    /// By a signal.
+    Signalled(i32),
+}
+
+/// The end of a process, and if it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    pub ending: Ending,
+    /// A [`Stop`] was in force before the process ended.
+    pub stopped: bool,
+}
+
+/// A boxed future, as a trait object needs it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A place where commands run: this host, a container.
+pub trait Machine: Send + Sync + std::fmt::Debug {
+    /// Runs a command to its end and hands its output on.
+    fn exec<'a>(
+        &'a self,
+        command: &'a Command,
+        output: &'a mut dyn Output,
+        stop: &'a Stop,
+    ) -> BoxFuture<'a, Result<Finished, ExecError>>;
+
+    /// Ends what the job left running and gives the machine back.
+    fn close(&self) -> BoxFuture<'_, Result<(), ExecError>>;
+}
+
+/// Why a command could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecError {
+    #[error("working directory '{}' does not exist", .0.display())]
+    NoDirectory(PathBuf),
+    #[error("can not start '{}': {source}", program.display())]
+    Start {
+        program: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("can not follow the process: {0}")]
+    Wait(#[from] std::io::Error),
+}

@@ -72,3 +72,9 @@ impl fmt::Display for ExprError {
 }
 
 impl std::error::Error for ExprError {}
+
+/// An expression, parsed; cheap to clone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expr {
+    source: Arc<str>,
+}

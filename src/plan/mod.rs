@@ -1,1 +1,5 @@
-//! Room plan.
+//! What will run, before anything runs.
+
+pub mod github_event;
+
+pub use github_event::GithubEvent;
