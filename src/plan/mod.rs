@@ -1,5 +1,6 @@
 //! What will run, before anything runs.
 
 pub mod github_event;
+pub mod pattern;
 
 pub use github_event::GithubEvent;
