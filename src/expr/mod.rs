@@ -85,9 +85,3 @@ impl fmt::Display for ExprError {
 }
 
 impl std::error::Error for ExprError {}
-
-/// An expression, parsed; cheap to clone.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Expr {
-    source: Arc<str>,
-}

@@ -230,7 +230,8 @@ impl Matrix {
         if vectors.is_empty() && include.is_empty() {
             return Err(MatrixError::NoVector);
         }
-        let is_vector = |key: &str| object.get(key).is_some() && key != "include" && key != "exclude";
+        let is_vector =
+            |key: &str| object.get(key).is_some() && key != "include" && key != "exclude";
         let includes = include
             .iter()
             .map(|item| Include::read(item, is_vector))
@@ -662,8 +663,14 @@ mod tests {
     fn broken_matrices_are_named() {
         let table = [
             (json!({}), "Matrix must define at least one vector"),
-            (json!({"include": []}), "Matrix must define at least one vector"),
-            (json!({"include": null}), "Matrix must define at least one vector"),
+            (
+                json!({"include": []}),
+                "Matrix must define at least one vector",
+            ),
+            (
+                json!({"include": null}),
+                "Matrix must define at least one vector",
+            ),
             (
                 json!({"exclude": [{"a": 1}]}),
                 "Matrix must define at least one vector",
@@ -704,7 +711,10 @@ mod tests {
         // SPEC W-92.
         let numbers: Vec<u32> = (0..16).collect();
         assert_eq!(
-            legs(&json!({"a": numbers, "b": numbers})).unwrap().legs.len(),
+            legs(&json!({"a": numbers, "b": numbers}))
+                .unwrap()
+                .legs
+                .len(),
             256
         );
         let one_more = json!({"a": numbers, "b": numbers, "include": [{"a": 99}]});
@@ -722,7 +732,10 @@ mod tests {
         let table = [
             (json!({"os": ["linux"], "v": [1.10]}), "job (linux, 1.1)"),
             (json!({"os": ["", "x"]}), "job"),
-            (json!({"v": [{"a": true, "b": ["x", null]}]}), "job (true, x)"),
+            (
+                json!({"v": [{"a": true, "b": ["x", null]}]}),
+                "job (true, x)",
+            ),
             (json!({"os": ["a"], "include": [{"x": 1}]}), "job (a)"),
             (json!({"include": [{"a": 1, "b": "z"}]}), "job (1, z)"),
         ];
@@ -782,7 +795,11 @@ mod tests {
         for (strategy, context) in table {
             let legs = expand(&Value::from_json(&strategy)).unwrap();
             let last = legs.legs.last().unwrap();
-            assert_eq!(last.strategy(legs.settings).to_json(), context, "{strategy}");
+            assert_eq!(
+                last.strategy(legs.settings).to_json(),
+                context,
+                "{strategy}"
+            );
         }
     }
 
@@ -812,10 +829,7 @@ mod tests {
         let table: &[(&[&str], &str)] = &[
             (&["v:1.10"], "1.1 Linux true|1.1 mac true"),
             (&["os:linux", "v:2"], "2 Linux true"),
-            (
-                &["os:linux", "os:mac", "v:2"],
-                "2 Linux true|2 mac true",
-            ),
+            (&["os:linux", "os:mac", "v:2"], "2 Linux true|2 mac true"),
             (&["t:true", "os:MAC"], "1.1 mac true|2 mac true"),
             (&["v:3"], ""),
             (
