@@ -2,6 +2,8 @@
 
 pub mod github_event;
 pub mod matrix;
+pub mod near;
 pub mod pattern;
+pub mod trigger;
 
 pub use github_event::GithubEvent;
