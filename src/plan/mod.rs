@@ -4,6 +4,7 @@ pub mod github_event;
 pub mod matrix;
 pub mod near;
 pub mod pattern;
+pub mod select;
 pub mod trigger;
 
 pub use github_event::GithubEvent;
