@@ -1,6 +1,8 @@
 //! What will run, before anything runs.
 
 pub mod github_event;
+pub mod inputs;
+pub mod machine;
 pub mod matrix;
 pub mod near;
 pub mod pattern;
