@@ -5,19 +5,26 @@ use std::fmt;
 use std::sync::Arc;
 
 mod ast;
+mod condition;
 mod eval;
 mod function;
+mod glob;
+mod hash_files;
 mod json;
 mod lexer;
 mod number;
 mod parser;
+mod template;
 mod trace;
 pub mod value;
 
 pub use ast::{Expr, Reference};
+pub use condition::{parse_bare_condition, parse_condition};
 pub use eval::MAX_MEMORY;
+pub use hash_files::hash_files;
 pub use number::{format_number, parse_number};
 pub use parser::{MAX_DEPTH, MAX_LENGTH};
+pub use template::{Delimiters, Template, TemplateError, TemplateErrorKind};
 pub use trace::{Trace, TraceEntry, TraceOutcome};
 pub use value::{Array, Object, Value};
 

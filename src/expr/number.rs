@@ -65,7 +65,7 @@ pub fn format_number(number: f64) -> String {
     if number < 0.0 {
         text.push('-');
     }
-    if !(-5..PRECISION).contains(&exponent) {
+    if !(-4..PRECISION).contains(&exponent) {
         text.push_str(&digits[..1]);
         if digits.len() > 1 {
             text.push('.');
