@@ -115,7 +115,7 @@ impl Pattern {
 
     fn matches(&self, path: &[String]) -> Match {
         // A last `**` that somebody wrote also matches the directory that it stands in.
-        let trailing = if self.implicit { 1 } else { 0 };
+        let trailing = usize::from(self.implicit);
         let found = match_segments(&self.segments, path, false, trailing);
         Match {
             file: found && !self.directory,

@@ -60,6 +60,16 @@ pub enum Stage {
     Evaluation,
 }
 
+impl Stage {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lexing => "lexing",
+            Self::Parsing => "parsing",
+            Self::Evaluation => "evaluation",
+        }
+    }
+}
+
 /// Why an expression can not be read or evaluated, in GitHub's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExprError {

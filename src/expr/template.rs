@@ -1,6 +1,6 @@
 //! Text with holes: `a ${{ x }} b` (SPEC W-22, W-23, W-27, W-28).
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 use super::ast::{Expr, NodeKind};
@@ -351,7 +351,7 @@ fn format_call(
         from = hole.outer.end;
         angle |= hole.angle;
         if let Content::Expr(expr) = content {
-            format.push_str(&format!("{{{at}}}"));
+            _ = write!(format, "{{{at}}}");
             args.push_str(", ");
             args.push_str(expr.source());
         }
