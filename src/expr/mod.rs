@@ -102,3 +102,7 @@ impl fmt::Display for ExprError {
 }
 
 impl std::error::Error for ExprError {}
+
+#[cfg(test)]
+#[path = "language_tests.rs"]
+mod language_tests;
