@@ -94,16 +94,20 @@ struct Item {
 
 impl Search {
     fn run(&mut self) -> io::Result<()> {
-        let mut stack: Vec<Item> = glob::search_paths(&self.patterns)
-            .into_iter()
-            .rev()
-            .map(|parts| Item {
-                path: path_of(&parts),
-                parts,
-                level: 0,
-            })
-            .filter(|item| item.path.symlink_metadata().is_ok())
-            .collect();
+        let mut stack = Vec::new();
+        for parts in glob::search_paths(&self.patterns).into_iter().rev() {
+            let path = path_of(&parts);
+            match path.symlink_metadata() {
+                Ok(_) => stack.push(Item {
+                    path,
+                    parts,
+                    level: 0,
+                }),
+                Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+                // Below a file there is nothing to search: GitHub fails here too.
+                Err(why) => return Err(why),
+            }
+        }
         while let Some(item) = stack.pop() {
             if Instant::now() > self.deadline {
                 return Err(io::ErrorKind::TimedOut.into());

@@ -42,9 +42,9 @@ fn names() -> Names {
     }
 }
 
-fn fake(json: serde_json::Value) -> Fake {
+fn fake(json: &serde_json::Value) -> Fake {
     Fake {
-        value: Value::from_json(&json),
+        value: Value::from_json(json),
         calls: RefCell::default(),
     }
 }
@@ -55,7 +55,7 @@ fn parse(text: &str) -> Expr {
 
 fn eval(text: &str) -> Value {
     let json = serde_json::json!({"a": [{"b": 1, "l": [1, 2]}, {"b": 2}, "x"], "s": "Text"});
-    parse(text).evaluate(&fake(json)).unwrap()
+    parse(text).evaluate(&fake(&json)).unwrap()
 }
 
 fn parse_error(text: &str) -> String {
@@ -63,12 +63,12 @@ fn parse_error(text: &str) -> String {
 }
 
 fn error(text: &str) -> String {
-    let found = parse(text).evaluate(&fake(serde_json::Value::Null));
+    let found = parse(text).evaluate(&fake(&serde_json::Value::Null));
     found.unwrap_err().to_string()
 }
 
 fn calls(text: &str) -> Vec<String> {
-    let context = fake(serde_json::Value::Null);
+    let context = fake(&serde_json::Value::Null);
     parse(text).evaluate(&context).unwrap();
     context.calls.take()
 }
@@ -106,7 +106,7 @@ fn e11_limits() {
             "The maximum allowed memory size was exceeded while evaluating the following expression: {text}"
         )
     );
-    let context = fake(serde_json::Value::Null);
+    let context = fake(&serde_json::Value::Null);
     assert!(parse(&text).evaluate_within(&context, 10 << 20).is_ok());
 }
 
@@ -221,11 +221,11 @@ fn e61_wraps_in_success() {
 
 #[test]
 fn a_trace_shows_what_decided() {
-    let (result, trace) = parse("!c && note('a')").trace(&fake(serde_json::json!({})));
+    let (result, trace) = parse("!c && note('a')").trace(&fake(&serde_json::json!({})));
     assert_eq!(result, Ok(Value::Bool(false)));
     let shown = "!c && note('a') → false\n  !c → false\n    c → {}\n  note('a') → not evaluated\n";
     assert_eq!(trace.to_string(), shown);
-    let (result, trace) = parse("(c || note('fail'))").trace(&fake(serde_json::Value::Null));
+    let (result, trace) = parse("(c || note('fail'))").trace(&fake(&serde_json::Value::Null));
     assert!(result.is_err());
     assert_eq!(
         trace.to_string(),
@@ -245,7 +245,7 @@ fn soup() -> impl Strategy<Value = String> {
 }
 
 fn total(text: &str) {
-    let context = fake(serde_json::json!({"a": [1, {"b": null}]}));
+    let context = fake(&serde_json::json!({"a": [1, {"b": null}]}));
     for expr in [Expr::parse(text, &names()), Expr::parse_any(text)]
         .into_iter()
         .flatten()
@@ -285,7 +285,7 @@ proptest! {
         prop_assume!(!text.contains("${{") && !text.contains("$<<"));
         let template = format!("{text}${{{{ 1 }}}}");
         let parsed = Template::parse(&template, Some(&names()), Delimiters::default());
-        let found = parsed.unwrap().evaluate(&fake(serde_json::Value::Null)).unwrap();
+        let found = parsed.unwrap().evaluate(&fake(&serde_json::Value::Null)).unwrap();
         prop_assert_eq!(&*found.to_text(), format!("{text}1"));
     }
 }
