@@ -1,1 +1,5 @@
 //! Room cli.
+
+pub mod graph;
+pub mod list;
+pub mod plan;
