@@ -9,6 +9,7 @@ pub mod matrix;
 pub mod near;
 pub mod outline;
 pub mod pattern;
+pub mod reusable;
 pub mod select;
 pub mod trigger;
 
