@@ -4,8 +4,21 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+mod ast;
+mod eval;
+mod function;
+mod json;
+mod lexer;
+mod number;
+mod parser;
+mod trace;
 pub mod value;
 
+pub use ast::{Expr, Reference};
+pub use eval::MAX_MEMORY;
+pub use number::{format_number, parse_number};
+pub use parser::{MAX_DEPTH, MAX_LENGTH};
+pub use trace::{Trace, TraceEntry, TraceOutcome};
 pub use value::{Array, Object, Value};
 
 /// What an expression may name at one key: contexts and functions beside the built-in ones (SPEC C-20).
