@@ -268,7 +268,7 @@ fn size_of_value(value: &Value) -> usize {
     }
 }
 
-/// What the results of each level of the tree hold; a primitive result frees the levels below it.
+/// What the results of each level of the tree hold; a primitive result trims the levels below it.
 struct Levels {
     bytes: Vec<usize>,
     total: usize,
@@ -277,8 +277,8 @@ struct Levels {
 
 impl Levels {
     /// Whether it still fits.
-    fn add(&mut self, level: usize, bytes: usize, frees: bool) -> bool {
-        if frees && self.bytes.len() > level + 1 {
+    fn add(&mut self, level: usize, bytes: usize, trims: bool) -> bool {
+        if trims && self.bytes.len() > level + 1 {
             let freed: usize = self.bytes.drain(level + 1..).sum();
             self.total -= freed;
         }

@@ -165,14 +165,14 @@ fn affix(
     args: &[Node],
     eval: &mut Evaluator<'_>,
     level: usize,
-    test: fn(&str, &str) -> bool,
+    found_in: fn(&str, &str) -> bool,
 ) -> Result<Value, String> {
     let text = arg(args, 0, eval, level)?;
     if !text.is_primitive() {
         return Ok(Value::Bool(false));
     }
     let part = arg(args, 1, eval, level)?;
-    let found = part.is_primitive() && test(&fold(&text.to_text()), &fold(&part.to_text()));
+    let found = part.is_primitive() && found_in(&fold(&text.to_text()), &fold(&part.to_text()));
     Ok(Value::Bool(found))
 }
 

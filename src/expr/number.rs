@@ -65,7 +65,7 @@ pub fn format_number(number: f64) -> String {
     if number < 0.0 {
         text.push('-');
     }
-    if !(-5..PRECISION).contains(&exponent) {
+    if !(-4..PRECISION).contains(&exponent) {
         text.push_str(&digits[..1]);
         if digits.len() > 1 {
             text.push('.');
@@ -100,15 +100,12 @@ fn rounded_digits(number: f64) -> (String, i32) {
     let keep = usize::try_from(PRECISION).unwrap_or_default();
     let mut digits = all[..keep].to_vec();
     if all[keep] >= b'5' {
-        match digits.iter().rposition(|d| *d != b'9') {
-            Some(at) => {
-                digits[at] += 1;
-                digits.truncate(at + 1);
-            }
-            None => {
-                digits = vec![b'1'];
-                exponent += 1;
-            }
+        if let Some(at) = digits.iter().rposition(|d| *d != b'9') {
+            digits[at] += 1;
+            digits.truncate(at + 1);
+        } else {
+            digits = vec![b'1'];
+            exponent += 1;
         }
     }
     let used = digits.iter().rposition(|d| *d != b'0').map_or(1, |i| i + 1);
@@ -175,6 +172,7 @@ pub(super) fn utf16_len(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Value;
     use super::*;
 
     #[test]
@@ -202,9 +200,12 @@ mod tests {
 
     #[test]
     fn e3_reads_hex_and_octal_as_signed() {
-        assert_eq!(parse_number("0xFFFFFFFF"), -1.0);
-        assert_eq!(parse_number("0o777"), 511.0);
-        assert_eq!(parse_number(" 5. "), 5.0);
+        assert_eq!(
+            Value::Number(parse_number("0xFFFFFFFF")),
+            Value::Number(-1.0)
+        );
+        assert_eq!(Value::Number(parse_number("0o777")), Value::Number(511.0));
+        assert_eq!(Value::Number(parse_number(" 5. ")), Value::Number(5.0));
         assert!(parse_number("0x1FFFFFFFF").is_nan());
         assert!(parse_number("inf").is_nan());
         assert!(parse_number("0X1").is_nan());

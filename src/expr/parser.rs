@@ -37,13 +37,16 @@ impl Expr {
     /// `success() && (self)` (SPEC E-61).
     #[must_use]
     pub fn and_success(&self) -> Self {
-        let wrapped = format!("success() && ({})", self.source());
-        let parsed = match self.root() {
-            Some(_) => Self::parse_any(&wrapped),
-            None => Self::parse_any("success()"),
+        let wrapped = match self.root() {
+            Some(_) => format!("success() && ({})", self.source()),
+            None => "success()".to_owned(),
         };
-        // Only depth can refuse what parsed before; it then stays as it was.
-        parsed.map_or_else(|_| self.clone(), |expr| expr.with_angle(self.is_angle()))
+        let mut parser = Parser::new(&wrapped, None);
+        parser.max_depth += 1;
+        // What parsed alone parses in parentheses one level deeper.
+        parser
+            .parse()
+            .map_or_else(|_| self.clone(), |expr| expr.with_angle(self.is_angle()))
     }
 }
 
@@ -60,6 +63,7 @@ struct Parser<'a> {
     names: Option<&'a Names>,
     operators: Vec<Token>,
     operands: Vec<Operand>,
+    max_depth: usize,
     too_deep: bool,
 }
 
@@ -70,6 +74,7 @@ impl<'a> Parser<'a> {
             names,
             operators: Vec::new(),
             operands: Vec::new(),
+            max_depth: MAX_DEPTH,
             too_deep: false,
         }
     }
@@ -259,7 +264,7 @@ impl<'a> Parser<'a> {
 
     /// A tree that is too deep is dropped at once and reported at the end, after any other complaint.
     fn push(&mut self, kind: NodeKind, span: Range<usize>, depth: usize) {
-        let (kind, depth) = if depth > MAX_DEPTH {
+        let (kind, depth) = if depth > self.max_depth {
             self.too_deep = true;
             (NodeKind::Literal(Value::Null), 1)
         } else {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::number::format_number;
 use super::value::Value;
 
 /// The parts of an evaluation in the order in which they were entered; literals are left out.
@@ -65,11 +66,23 @@ impl fmt::Display for Trace {
                 .join(" ");
             write!(f, "{:indent$}{source} → ", "", indent = entry.depth * 2)?;
             match &entry.outcome {
-                TraceOutcome::Value(value) => writeln!(f, "{}", value.to_json())?,
+                TraceOutcome::Value(value) => writeln!(f, "{}", shown(value))?,
                 TraceOutcome::ShortCircuited => writeln!(f, "not evaluated")?,
                 TraceOutcome::Failed => writeln!(f, "failed")?,
             }
         }
         Ok(())
+    }
+}
+
+/// A value on one line; what is too long for one is counted.
+fn shown(value: &Value) -> String {
+    const WIDTH: usize = 60;
+    let json = || value.to_json().to_string();
+    match value {
+        Value::Number(number) => format_number(*number),
+        Value::Array(array) if json().len() > WIDTH => format!("Array ({} items)", array.len()),
+        Value::Object(object) if json().len() > WIDTH => format!("Object ({} keys)", object.len()),
+        _ => json(),
     }
 }

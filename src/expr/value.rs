@@ -95,6 +95,15 @@ impl Value {
         }
     }
 
+    /// As `toJSON` writes it.
+    pub fn to_pretty_json(&self) -> String {
+        let mut text = String::new();
+        // Nothing refuses a piece here.
+        let written = super::json::write(self, &mut text, &mut |_| Ok(()));
+        debug_assert!(written.is_ok());
+        text
+    }
+
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "Null",
@@ -168,6 +177,7 @@ impl Value {
     }
 
     /// A property; `Null` if there is none.
+    #[must_use]
     pub fn get(&self, key: &str) -> Self {
         self.as_object()
             .and_then(|object| object.get(key))
