@@ -1,5 +1,6 @@
 //! What will run, before anything runs.
 
+pub mod availability;
 pub mod condition;
 pub mod github_event;
 pub mod graph;
@@ -11,6 +12,7 @@ pub mod outline;
 pub mod pattern;
 pub mod reusable;
 pub mod select;
+pub mod sketch;
 pub mod trigger;
 
 pub use github_event::GithubEvent;
