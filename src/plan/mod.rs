@@ -11,7 +11,11 @@ pub mod near;
 pub mod outline;
 pub mod pattern;
 pub mod reusable;
+#[cfg(test)]
+mod sample;
 pub mod select;
+#[cfg(test)]
+mod select_tests;
 pub mod sketch;
 pub mod trigger;
 
