@@ -17,6 +17,8 @@ pub mod select;
 #[cfg(test)]
 mod select_tests;
 pub mod sketch;
+#[cfg(test)]
+mod sketch_tests;
 pub mod trigger;
 
 pub use github_event::GithubEvent;
