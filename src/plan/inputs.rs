@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
-use super::near::nearest;
 use crate::expr::{Object, Value, parse_number};
+use crate::workflow::suggest::nearest;
 use crate::workflow::{Input, InputType, Token, TokenKind, Workflow};
 
 /// Longest payload of inputs, in characters (SPEC W-62).

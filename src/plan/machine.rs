@@ -1,6 +1,6 @@
 //! Which machine serves the labels of a `runs-on` (SPEC W-71).
 
-use super::near::nearest;
+use crate::workflow::suggest::nearest;
 
 /// Where commands may run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -7,7 +7,6 @@ pub mod graph;
 pub mod inputs;
 pub mod machine;
 pub mod matrix;
-pub mod near;
 pub mod outline;
 pub mod pattern;
 pub mod reusable;

@@ -7,7 +7,10 @@ use indexmap::IndexMap;
 
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::expr::{Object, Value};
-use crate::workflow::{CallJob, JobKind, SecretDefinition, Workflow};
+use crate::workflow::reusable::{CallRules, check_calls};
+use crate::workflow::{
+    CallJob, JobKind, ReadOptions, Reading, SecretDefinition, Workflow, read_workflow,
+};
 
 /// Levels of workflows, the caller on top included (SPEC U-1).
 pub const MAX_LEVELS: usize = 10;
@@ -35,36 +38,41 @@ pub fn callee(uses: &str) -> Callee {
 /// Gives the text of a local workflow by its path, or says why there is none.
 pub type Load<'a> = &'a dyn Fn(&str) -> Result<Arc<SourceFile>, Diagnostic>;
 
-/// Reads a text; the workflow is missing where it has errors.
-pub type Read<'a> = &'a dyn Fn(&Arc<SourceFile>) -> (Option<Workflow>, Vec<Diagnostic>);
-
 /// The called workflows of a run, by path.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Library {
-    workflows: IndexMap<String, Arc<Workflow>>,
+    readings: IndexMap<String, Arc<Reading>>,
 }
 
 impl Library {
-    /// The workflow that a `uses` names, if it is here.
-    pub fn get(&self, uses: &str) -> Option<&Arc<Workflow>> {
+    /// The workflow that a `uses` names, if it is here and has no errors.
+    pub fn get(&self, uses: &str) -> Option<&Workflow> {
+        self.reading(uses)?.workflow.as_ref()
+    }
+
+    fn reading(&self, uses: &str) -> Option<&Arc<Reading>> {
         match callee(uses) {
-            Callee::Local(path) => self.workflows.get(&path),
+            Callee::Local(path) => self.readings.get(&path),
             Callee::Remote(_) => None,
         }
     }
 
     /// All of them, in the order in which they were found.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<Workflow>)> {
-        self.workflows
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Reading)> {
+        self.readings
             .iter()
-            .map(|(path, workflow)| (path.as_str(), workflow))
+            .map(|(path, reading)| (path.as_str(), &**reading))
     }
 
-    /// Reads all that these workflows call, and what that calls; gives the diagnostics beside it.
-    pub fn load(callers: &[&Workflow], load: Load<'_>, read: Read<'_>) -> (Self, Vec<Diagnostic>) {
+    /// Reads all that these workflows call, and what that calls, and judges the calls; gives the errors beside it.
+    pub fn load(
+        callers: &[&Workflow],
+        load: Load<'_>,
+        options: &ReadOptions,
+    ) -> (Self, Vec<Diagnostic>) {
         let mut loading = Loading {
             load,
-            read,
+            options,
             library: Self::default(),
             failed: HashSet::new(),
             followed: HashMap::new(),
@@ -74,15 +82,29 @@ impl Library {
             let mut chain = vec![caller.source.path.clone()];
             loading.follow(caller, &mut chain);
         }
-        (loading.library, loading.found)
+        let Loading {
+            library, mut found, ..
+        } = loading;
+        // A ring of calls has no depth to judge.
+        if found.is_empty() {
+            for caller in callers {
+                let mut find = |uses: &str, _: &SourceFile| library.reading(uses).cloned();
+                for problem in check_calls(caller, CallRules::default(), &mut find) {
+                    if !found.contains(&problem) {
+                        found.push(problem);
+                    }
+                }
+            }
+        }
+        (library, found)
     }
 }
 
 struct Loading<'a> {
     load: Load<'a>,
-    read: Read<'a>,
+    options: &'a ReadOptions,
     library: Library,
-    /// Files that can not be used; each is read and complained of once.
+    /// Files that are not to be had; each is complained of once.
     failed: HashSet<String>,
     /// The level at which a file was followed last; only a deeper one can find anything new.
     followed: HashMap<String, usize>,
@@ -101,24 +123,19 @@ impl Loading<'_> {
                 self.complain(at(format!("the workflow calls itself: {ring}")));
                 continue;
             }
-            if chain.len() >= MAX_LEVELS {
-                self.complain(at(format!(
-                    "Nested reusable workflow depth exceeded {MAX_LEVELS}."
-                )));
-                continue;
-            }
-            let known = self.library.workflows.get(&path).cloned();
-            let Some(called) = known.or_else(|| self.open(&path, &at)) else {
+            let Some(called) = self.open(&path, &at) else {
                 continue;
             };
             let level = chain.len();
-            if self.followed.get(&path).is_some_and(|last| *last >= level) {
+            if level > MAX_LEVELS || self.followed.get(&path).is_some_and(|last| *last >= level) {
                 continue;
             }
             self.followed.insert(path.clone(), level);
-            chain.push(path);
-            self.follow(&called, chain);
-            chain.pop();
+            if let Some(workflow) = &called.workflow {
+                chain.push(path);
+                self.follow(workflow, chain);
+                chain.pop();
+            }
         }
     }
 
@@ -128,51 +145,34 @@ impl Loading<'_> {
         }
     }
 
-    fn open(&mut self, path: &str, at: &dyn Fn(String) -> Diagnostic) -> Option<Arc<Workflow>> {
+    fn open(&mut self, path: &str, at: &dyn Fn(String) -> Diagnostic) -> Option<Arc<Reading>> {
+        if let Some(known) = self.library.readings.get(path) {
+            return Some(Arc::clone(known));
+        }
         if self.failed.contains(path) {
             return None;
         }
-        let opened = self.read_new(path, at);
-        match &opened {
-            Some(workflow) => {
-                self.library
-                    .workflows
-                    .insert(path.to_owned(), Arc::clone(workflow));
-            }
-            None => {
-                self.failed.insert(path.to_owned());
-            }
-        }
-        opened
-    }
-
-    fn read_new(&mut self, path: &str, at: &dyn Fn(String) -> Diagnostic) -> Option<Arc<Workflow>> {
-        if self.library.workflows.len() >= MAX_FILES {
-            self.found.push(at(format!(
+        let problem = if self.library.readings.len() >= MAX_FILES {
+            at(format!(
                 "more than {MAX_FILES} called workflows in one run, which is GitHub's limit"
-            )));
-            return None;
-        }
-        let source = match (self.load)(path) {
-            Ok(source) => source,
-            Err(problem) => {
-                let mut problem_here = at(problem.message);
-                problem_here.help = problem.help;
-                self.found.push(problem_here);
-                return None;
+            ))
+        } else {
+            match (self.load)(path) {
+                Ok(source) => {
+                    let reading = Arc::new(read_workflow(source, self.options));
+                    let readings = &mut self.library.readings;
+                    readings.insert(path.to_owned(), Arc::clone(&reading));
+                    return Some(reading);
+                }
+                Err(problem) => Diagnostic {
+                    help: problem.help,
+                    ..at(problem.message)
+                },
             }
         };
-        let (workflow, diagnostics) = (self.read)(&source);
-        self.found.extend(diagnostics);
-        let workflow = workflow?;
-        if !workflow.on.events.contains_key("workflow_call") {
-            self.found.push(
-                at("workflow is not reusable as it is missing a `on.workflow_call` trigger".into())
-                    .help(format!("add `workflow_call:` under `on` in {path}")),
-            );
-            return None;
-        }
-        Some(Arc::new(workflow))
+        self.complain(problem);
+        self.failed.insert(path.to_owned());
+        None
     }
 }
 
@@ -231,7 +231,6 @@ mod tests {
     use super::*;
     use crate::diagnostic::Span;
     use crate::plan::sample::workflow;
-    use crate::workflow::{ReadOptions, read_workflow};
 
     #[test]
     fn uses_is_local_or_remote() {
@@ -263,10 +262,7 @@ mod tests {
                 Some((path, text)) => Ok(SourceFile::new(*path, *text)),
                 None => Err(Diagnostic::error("not-found", "There is no such file")),
             },
-            &|source| {
-                let reading = read_workflow(Arc::clone(source), &ReadOptions::default());
-                (reading.workflow, reading.diagnostics)
-            },
+            &ReadOptions::default(),
         );
         let paths = library.iter().map(|(path, _)| path.to_owned()).collect();
         (paths, found.iter().map(ToString::to_string).collect())
@@ -315,7 +311,7 @@ mod tests {
                     (b.as_str(), calling("push", &[])),
                 ],
                 format!(
-                    "{a}:4:11: error: workflow is not reusable as it is missing a `on.workflow_call` trigger"
+                    "{b}:1:5: error: In {a} (Line: 4, Col: 11): Error from called workflow: workflow_call key is not defined in the referenced workflow."
                 ),
             ),
             (

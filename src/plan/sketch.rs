@@ -292,7 +292,6 @@ impl<'a> Drawing<'a> {
             }
             return vec![outline];
         };
-        let called = Arc::clone(called);
         let names = match &outline.legs {
             Legs::Known(legs) => legs.iter().map(|leg| format!("{} / ", leg.name)).collect(),
             Legs::Dynamic => vec![format!("{} / ", outline.name)],
@@ -307,11 +306,11 @@ impl<'a> Drawing<'a> {
         let known = Known {
             github: task.known.github.clone(),
             vars: task.known.vars.clone(),
-            ..self.called_inputs(task, call, &called)
+            ..self.called_inputs(task, call, called)
         };
         let mut all = vec![outline];
         if task.scope.depth + 2 <= reusable::MAX_LEVELS {
-            all.extend(self.jobs(&called, &known, &scope, |_| true));
+            all.extend(self.jobs(called, &known, &scope, |_| true));
         }
         all
     }

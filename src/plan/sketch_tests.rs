@@ -1,7 +1,5 @@
 //! From text to outline: legs, names, machines, conditions, called workflows.
 
-use std::sync::Arc;
-
 use serde_json::json;
 
 use super::condition::Known;
@@ -14,7 +12,7 @@ use super::select::{Candidate, ChosenEvent, Request, State, select};
 use super::sketch::{Sketch, Sketched};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::expr::Value;
-use crate::workflow::{ReadOptions, Workflow, read_workflow};
+use crate::workflow::{ReadOptions, Workflow};
 
 const CALLED: &str = "\
 on:
@@ -54,10 +52,7 @@ fn sketch_with(jobs: &str, matrix: &[&str], skip_unavailable: bool, only: &[&str
                 Err(Diagnostic::error("not-found", "There is no such file"))
             }
         },
-        &|source| {
-            let reading = read_workflow(Arc::clone(source), &ReadOptions::default());
-            (reading.workflow, reading.diagnostics)
-        },
+        &ReadOptions::default(),
     );
     assert_eq!(found, []);
     let machines = Machines {
@@ -296,7 +291,7 @@ fn called_workflows_unfold_below_their_caller() {
             "call.slow@1: call (a) / slow on ubuntu-latest, call (b) / slow on ubuntu-latest",
             "quick@1: Quick on ",
             "quick.inner@1: Quick / inner high on ubuntu-latest",
-            "quick.slow@2: skipped: `if: ${{ !inputs.fast }}` is false",
+            "quick.slow@2: skipped: `if: !inputs.fast` is false",
             "far@0: unavailable: the called workflow 'o/r/.github/workflows/x.yml@v1' is in another repository",
             "off@0: skipped: `if: false` is false",
             "off.inner@0: skipped: `if: false` is false",

@@ -26,7 +26,7 @@ pub mod runs_on;
 pub mod schema;
 mod steps;
 mod strategy;
-mod suggest;
+pub mod suggest;
 pub mod token;
 mod triggers;
 pub mod yaml;
