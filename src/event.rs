@@ -180,6 +180,22 @@ pub enum EventKind {
     },
     #[serde(rename = "step.started")]
     StepStarted,
+    /// What the step is about to do, as GitHub's log shows it above the output; masked.
+    #[serde(rename = "step.details")]
+    StepDetails {
+        /// The script of a `run` step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        script: Option<String>,
+        /// The shell's command line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shell: Option<String>,
+        /// The inputs of an action that have a value.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<(String, String)>,
+        /// The `env` context.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        env: Vec<(String, String)>,
+    },
     #[serde(rename = "step.skipped")]
     StepSkipped { reason: String },
     /// One line of output, masked, without its line break.
@@ -228,4 +244,7 @@ pub enum EventKind {
 /// Hears every event of a run, in order. Called synchronously: a slow listener slows the run.
 pub trait Listener: Send + Sync {
     fn on_event(&self, event: &Event);
+
+    /// A moment to show what was held back; called now and then while a run is under way.
+    fn tick(&self) {}
 }
