@@ -110,7 +110,7 @@ pub enum Stream {
 }
 
 /// How loud an annotation or a note is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     Debug,
@@ -228,4 +228,7 @@ pub enum EventKind {
 /// Hears every event of a run, in order. Called synchronously: a slow listener slows the run.
 pub trait Listener: Send + Sync {
     fn on_event(&self, event: &Event);
+
+    /// Called now and then by the run's timer, so that a quiet moment shows what has gathered.
+    fn tick(&self) {}
 }
