@@ -39,7 +39,7 @@ impl ValueEnum for CheckFormat {
 pub fn render(diagnostics: &[Diagnostic], format: CheckFormat, colors: Colors) -> String {
     match format {
         CheckFormat::Text => text(diagnostics, colors),
-        CheckFormat::Json => document(&Value::from_iter(diagnostics.iter().map(entry))),
+        CheckFormat::Json => document(&diagnostics.iter().map(entry).collect()),
         CheckFormat::Sarif => document(&sarif(diagnostics)),
         CheckFormat::Github => diagnostics.iter().map(command).collect(),
     }

@@ -5,9 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::event::{Event, EventKind, JobKey, Listener, StepKey};
 
+use super::narration::{Narration, Saying};
 use super::roster::Roster;
 use super::sink::Sink;
-use super::style::{self, Colors, Tint};
+use super::style::Colors;
 use super::summary::Summary;
 use super::wording::{self, Options, Workflows};
 
@@ -30,8 +31,7 @@ struct State {
 #[derive(Debug)]
 struct Job {
     prefix: String,
-    /// Open groups.
-    depth: usize,
+    log: Narration,
 }
 
 impl Plain {
@@ -55,8 +55,7 @@ impl Listener for Plain {
         state.summary.observe(event);
         match (&event.job, &event.kind) {
             (Some(job), EventKind::StepOutput { text, .. }) => {
-                state.line(job, text);
-                state.out.settle();
+                state.output(job, event.step.as_ref(), text);
             }
             (Some(job), _) => state.job_event(job, event),
             (None, _) => state.run_event(&event.kind),
@@ -98,107 +97,23 @@ impl State {
         self.out.flush();
     }
 
-    fn job_event(&mut self, job: &JobKey, event: &Event) {
-        let colors = self.options.colors;
-        match (&event.kind, &event.step) {
-            (EventKind::JobStarted { runs_on }, _) => {
-                let on = colors.paint(Tint::Dim, format!("on {}", runs_on.join(", ")));
-                let line = format!("{} started {on}", style::STARTED);
-                self.line(job, line.trim_end());
-            }
-            (EventKind::JobSkipped { reason }, _) => {
-                self.line(job, &wording::skipped("", reason, colors));
-            }
-            (EventKind::JobUnavailable { .. }, _) => {
-                for line in wording::unavailable(&event.kind, colors) {
-                    self.line(job, &line);
-                }
-            }
-            (
-                EventKind::JobFinished {
-                    outcome,
-                    conclusion,
-                    duration_ms,
-                },
-                _,
-            ) => {
-                let line = wording::ending(*outcome, *conclusion, *duration_ms, colors);
-                self.line(job, &line);
-            }
-            (EventKind::Annotation(annotation), _) => {
-                self.lines(job, &wording::annotation(annotation, colors));
-            }
-            (_, Some(step)) => self.step_event(job, step, &event.kind),
-            (kind, None) => {
-                if let Some(note) = wording::note(kind, colors) {
-                    self.lines(job, &note);
-                }
-            }
-        }
-        self.out.flush();
-    }
-
-    fn step_event(&mut self, job: &JobKey, step: &StepKey, kind: &EventKind) {
-        let colors = self.options.colors;
-        let outer = step.nested.is_empty();
-        match kind {
-            EventKind::StepStarted => {
-                if outer {
-                    self.job(job).depth = 0;
-                }
-                let heading = format!("{} {}", style::STARTED, wording::step_name(step));
-                self.line(job, &colors.paint(Tint::Bold, heading).to_string());
-            }
-            EventKind::StepSkipped { reason } => {
-                let line = wording::skipped(&wording::step_name(step), reason, colors);
-                self.line(job, &line);
-            }
-            EventKind::GroupStarted { title } => {
-                self.line(
-                    job,
-                    &colors.paint(Tint::Cyan, format!("▾ {title}")).to_string(),
-                );
-                self.job(job).depth += 1;
-            }
-            EventKind::GroupEnded => {
-                let job = self.job(job);
-                job.depth = job.depth.saturating_sub(1);
-            }
-            EventKind::StepFinished { .. } => {
-                if outer {
-                    self.job(job).depth = 0;
-                }
-                self.lines(job, &wording::step_result(step, kind, colors));
-            }
-            _ => {
-                if let Some(note) = wording::note(kind, colors) {
-                    self.lines(job, &note);
-                }
-            }
-        }
-    }
-
-    fn job(&mut self, key: &JobKey) -> &mut Job {
-        let (options, workflows) = (self.options, self.workflows);
-        self.jobs.of(key, |n| Job::new(key, n, options, workflows))
-    }
-
-    fn line(&mut self, key: &JobKey, text: &str) {
+    fn job_event(&mut self, key: &JobKey, event: &Event) {
         let (options, workflows) = (self.options, self.workflows);
         let job = self.jobs.of(key, |n| Job::new(key, n, options, workflows));
-        let buffer = self.out.buffer();
-        buffer.extend_from_slice(job.prefix.as_bytes());
-        for _ in 0..job.depth {
-            buffer.extend_from_slice(b"  ");
+        if let Some((depth, saying)) = job.log.of(event, options.colors) {
+            let (Saying::Heading(text) | Saying::Text(text) | Saying::Result(text)) = saying;
+            for line in text.lines() {
+                job.line(depth, line, self.out.buffer());
+            }
+            self.out.flush();
         }
-        buffer.extend_from_slice(text.as_bytes());
-        buffer.push(b'\n');
     }
 
-    fn lines(&mut self, key: &JobKey, text: &str) {
-        for line in text.lines() {
-            self.line(key, line);
-        }
+    fn output(&mut self, key: &JobKey, step: Option<&StepKey>, text: &str) {
+        let (options, workflows) = (self.options, self.workflows);
+        let job = self.jobs.of(key, |n| Job::new(key, n, options, workflows));
+        job.line(job.log.depth(step), text, self.out.buffer());
+        self.out.settle();
     }
 }
 
@@ -208,7 +123,16 @@ impl Job {
         let prefix = options.colors.paint(Colors::job(n), format!("[{name}]"));
         Self {
             prefix: format!("{prefix} "),
-            depth: 0,
+            log: Narration::default(),
         }
+    }
+
+    fn line(&self, depth: usize, text: &str, buffer: &mut Vec<u8>) {
+        buffer.extend_from_slice(self.prefix.as_bytes());
+        for _ in 0..depth {
+            buffer.extend_from_slice(b"  ");
+        }
+        buffer.extend_from_slice(text.as_bytes());
+        buffer.push(b'\n');
     }
 }

@@ -40,9 +40,22 @@ impl Sink {
 
     /// Flushes if much has gathered or some of it is old.
     pub fn settle(&mut self) {
-        if self.buffer.len() >= FULL || self.flushed.elapsed() >= OLD {
+        if self.is_due() {
             self.flush();
         }
+    }
+
+    /// Whether the time has come to flush.
+    pub fn is_due(&self) -> bool {
+        self.is_full() || self.flushed.elapsed() >= OLD
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.buffer.len() >= FULL
+    }
+
+    pub fn is_pending(&self) -> bool {
+        !self.buffer.is_empty()
     }
 
     pub fn flush(&mut self) {

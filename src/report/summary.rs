@@ -7,6 +7,7 @@ use crate::event::{Annotation, Conclusion, Event, EventKind, JobKey, StepKey};
 use super::roster::Roster;
 use super::style::{self, Colors, Millis, Tint};
 use super::tail::Tail;
+use super::terminal_text::tame;
 use super::wording::{self, Options, Workflows};
 
 /// Last lines that a failed step shows.
@@ -162,7 +163,7 @@ impl Summary {
         for (key, remark) in all.into_iter().take(ANNOTATIONS) {
             let shown = wording::annotation(remark, colors);
             let first = shown.lines().next().unwrap_or_default();
-            _ = writeln!(text, "  {}: {first}", self.name(key));
+            _ = writeln!(text, "  {}: {}", self.name(key), tame(first));
         }
         if count > ANNOTATIONS {
             _ = writeln!(text, "  … and {} more", count - ANNOTATIONS);
@@ -176,7 +177,7 @@ impl Summary {
                 let heading = format!("Summary of {} › {step}", self.name(key));
                 _ = writeln!(text, "\n{}", colors.paint(Tint::Bold, heading));
                 for line in markdown.lines().take(MARKDOWN) {
-                    _ = writeln!(text, "{}", format!("  {line}").trim_end());
+                    _ = writeln!(text, "{}", format!("  {}", tame(line)).trim_end());
                 }
                 let count = markdown.lines().count();
                 if count > MARKDOWN {
@@ -305,7 +306,7 @@ impl Job {
             indented(text, &wording::annotation(remark, colors));
         }
         for line in self.tail.lines() {
-            _ = writeln!(text, "    {line}");
+            _ = writeln!(text, "    {}", tame(line));
         }
     }
 
@@ -374,13 +375,13 @@ impl Failure {
             }
         }
         for line in self.tail.lines() {
-            _ = writeln!(text, "    {line}");
+            _ = writeln!(text, "    {}", tame(line));
         }
     }
 }
 
 fn indented(text: &mut String, lines: &str) {
     for line in lines.lines() {
-        _ = writeln!(text, "  {line}");
+        _ = writeln!(text, "  {}", tame(line));
     }
 }
