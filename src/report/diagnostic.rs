@@ -1,5 +1,6 @@
 //! Diagnostics as text: the place, the source line with carets, labels and help.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub fn render(diagnostic: &Diagnostic, colors: Colors) -> String {
         Severity::Note => Level::NOTE,
     };
     let title = level
-        .primary_title(diagnostic.message.as_str())
+        .primary_title(visible(&diagnostic.message))
         .id(diagnostic.code);
     let excerpt = diagnostic
         .file
@@ -30,7 +31,7 @@ pub fn render(diagnostic: &Diagnostic, colors: Colors) -> String {
         None => title.elements(Vec::<annotate_snippets::Message<'_>>::new()),
     };
     for help in &diagnostic.help {
-        group = group.element(Level::HELP.message(help.as_str()));
+        group = group.element(Level::HELP.message(visible(help)));
     }
     let renderer = match colors {
         Colors::On => Renderer::styled(),
@@ -45,7 +46,7 @@ pub fn render(diagnostic: &Diagnostic, colors: Colors) -> String {
 struct Excerpt<'a> {
     file: &'a Arc<SourceFile>,
     first_line: usize,
-    text: String,
+    text: &'a str,
     /// The place of the diagnostic, then those of its labels, as ranges of `text`.
     ranges: Vec<Range<usize>>,
 }
@@ -62,13 +63,15 @@ impl<'a> Excerpt<'a> {
         let end = file.text[end..]
             .find('\n')
             .map_or(file.text.len(), |at| end + at);
+        let text = file.text[start..end].trim_end_matches('\r');
+        let within = |at: usize| (at - start).min(text.len());
         Self {
             file,
             first_line: file.position(start).line,
-            text: file.text[start..end].to_owned(),
+            text,
             ranges: spans
                 .into_iter()
-                .map(|span| span.start - start..span.end - start)
+                .map(|span| within(span.start)..within(span.end))
                 .collect(),
         }
     }
@@ -79,11 +82,11 @@ impl<'a> Excerpt<'a> {
         let labels = diagnostic.labels.iter().zip(ranges).map(|(label, range)| {
             AnnotationKind::Context
                 .span(range)
-                .label(label.text.as_str())
+                .label(visible(&label.text))
         });
-        let snippet = Snippet::source(self.text.as_str())
+        let snippet = Snippet::source(self.text)
             .line_start(self.first_line)
-            .path(self.file.path.as_str());
+            .path(visible(&self.file.path));
         if diagnostic.span.is_some() {
             snippet
                 .annotation(AnnotationKind::Primary.span(primary))
@@ -99,4 +102,14 @@ fn fitted(text: &str, span: Span) -> Range<usize> {
     let start = text.floor_char_boundary(span.start.min(text.len()));
     let end = text.ceil_char_boundary(span.end.clamp(start, text.len().max(start)));
     start..end
+}
+
+/// A text whose control characters are seen, not obeyed.
+fn visible(text: &str) -> Cow<'_, str> {
+    let hidden = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(hidden) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c: char| if hidden(c) { '\u{fffd}' } else { c };
+    Cow::Owned(text.chars().map(shown).collect())
 }
