@@ -1,0 +1,82 @@
+//! The lines at the foot of the terminal that are drawn over and over.
+
+use std::fmt;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// A block of lines, never higher than the terminal, each cut to its width when it is drawn.
+pub struct Panel {
+    screen: MultiProgress,
+    height: Box<dyn Fn() -> usize + Send + Sync>,
+    lines: Vec<(ProgressBar, String)>,
+}
+
+impl fmt::Debug for Panel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Panel({} lines)", self.lines.len())
+    }
+}
+
+impl Panel {
+    pub fn new(target: ProgressDrawTarget, height: Box<dyn Fn() -> usize + Send + Sync>) -> Self {
+        Self {
+            screen: MultiProgress::with_draw_target(target),
+            height,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Shows as many rows as fit, a count of the others, and the status.
+    pub fn show(&mut self, mut rows: Vec<String>, status: Option<String>) {
+        // The log above keeps the upper half at least.
+        let room = ((self.height)() / 2).max(3) - usize::from(status.is_some());
+        if rows.len() > room {
+            let hidden = rows.len() - (room - 1);
+            rows.truncate(room - 1);
+            rows.push(format!("… and {hidden} more"));
+        }
+        rows.extend(status);
+        while self.lines.len() > rows.len() {
+            if let Some((bar, _)) = self.lines.pop() {
+                bar.finish_and_clear();
+                self.screen.remove(&bar);
+            }
+        }
+        for (at, row) in rows.into_iter().enumerate() {
+            match self.lines.get_mut(at) {
+                Some((_, shown)) if *shown == row => {}
+                Some((bar, shown)) => {
+                    bar.set_message(row.clone());
+                    *shown = row;
+                }
+                None => {
+                    let bar = self
+                        .screen
+                        .add(ProgressBar::new_spinner().with_style(style()));
+                    bar.set_message(row.clone());
+                    bar.tick();
+                    self.lines.push((bar, row));
+                }
+            }
+        }
+    }
+
+    /// Takes the lines off the screen while something else is written.
+    pub fn suspend(&self, write: impl FnOnce()) {
+        self.screen.suspend(write);
+    }
+
+    /// Takes the lines off the screen for good.
+    pub fn clear(&mut self) {
+        for (bar, _) in self.lines.drain(..) {
+            bar.finish_and_clear();
+            self.screen.remove(&bar);
+        }
+        // A terminal that is gone needs no clearing.
+        drop(self.screen.clear());
+    }
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
