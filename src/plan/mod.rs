@@ -1,5 +1,12 @@
 //! What will run, before anything runs.
 
 pub mod github_event;
+pub mod inputs;
+pub mod machine;
+pub mod matrix;
+pub mod near;
+pub mod pattern;
+pub mod select;
+pub mod trigger;
 
 pub use github_event::GithubEvent;
