@@ -6,7 +6,7 @@ use crate::event::{Annotation, Level};
 
 const STOP_COMMANDS: &str = "stop-commands";
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 15] = [
     "set-output",
     "save-state",
     "set-env",
@@ -22,7 +22,6 @@ const COMMANDS: [&str; 16] = [
     "add-matcher",
     "remove-matcher",
     STOP_COMMANDS,
-    "internal-set-repo-path",
 ];
 
 const BAD_STOP_TOKEN: &str = "You cannot use a endToken that is an empty string, the string 'pause-logging', or another workflow command. For more information see: https://docs.github.com/actions/learn-github-actions/workflow-commands-for-github-actions#example-stopping-and-starting-workflow-commands or opt into insecure command execution by setting the `ACTIONS_ALLOW_UNSECURE_STOPCOMMAND_TOKENS` environment variable to `true`.";
@@ -92,7 +91,6 @@ fn known(name: &str, token: Option<&str>) -> Option<String> {
     COMMANDS
         .iter()
         .copied()
-        .filter(|command| *command != "internal-set-repo-path")
         .chain(token)
         .find(|command| same(command, name))
         .map(str::to_lowercase)
