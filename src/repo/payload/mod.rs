@@ -1,0 +1,1 @@
+//! The event that git would cause.
