@@ -172,13 +172,14 @@ impl Repo {
             .unwrap_or_default()
     }
 
-    /// Commits of `base..head`, oldest first; `None` where there are more than `most`.
+    /// Commits of `base..head`: the newest `most` of them, oldest first, and how many there are (at most one past
+    /// [`MOST_COMMITS`]).
     pub(super) fn commits_between(
         &self,
         base: Option<Oid>,
         head: Oid,
         most: usize,
-    ) -> Result<Option<Vec<Oid>>, RepoError> {
+    ) -> Result<(Vec<Oid>, usize), RepoError> {
         let doing = "can not walk the history";
         let mut walk = self.git.revwalk().map_err(RepoError::git(doing))?;
         walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME)
@@ -187,17 +188,17 @@ impl Repo {
         if let Some(base) = base {
             walk.hide(base).map_err(RepoError::git(doing))?;
         }
-        let mut commits = Vec::new();
-        for commit in walk {
-            // A shallow clone ends somewhere: what is here is what counts.
-            let Ok(commit) = commit else { break };
-            if commits.len() == most {
-                return Ok(None);
+        let mut newest = Vec::new();
+        let mut count = 0;
+        // A shallow clone ends somewhere: what is here is what counts.
+        for commit in walk.map_while(Result::ok).take(MOST_COMMITS + 1) {
+            count += 1;
+            if newest.len() < most {
+                newest.push(commit);
             }
-            commits.push(commit);
         }
-        commits.reverse();
-        Ok(Some(commits))
+        newest.reverse();
+        Ok((newest, count))
     }
 
     pub(super) fn diff_commits(
