@@ -273,3 +273,67 @@ fn files_of(diff: &Diff<'_>) -> Vec<ChangedFile> {
     }
     files
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::repo::scratch::Scratch;
+
+    #[test]
+    fn a_dirty_tree_is_counted_by_kind() {
+        let scratch = Scratch::new();
+        for file in ["a", "b", "c", "d"] {
+            scratch.commit(file, "1");
+        }
+        let repo = scratch.repo();
+        assert!(repo.dirty_tree(Content::WorkingTree).unwrap().is_clean());
+        scratch.write("a", "22");
+        scratch.write("b", "22");
+        fs::remove_file(scratch.path.join("c")).unwrap();
+        scratch.write("new", "1");
+        scratch.stage("new");
+        scratch.write("x/1", "1");
+        scratch.write("x/2", "1");
+        let tree = repo.dirty_tree(Content::WorkingTree).unwrap();
+        assert_eq!(
+            tree.to_string(),
+            "2 modified, 1 added, 1 deleted, 2 untracked"
+        );
+        let staged = repo.dirty_tree(Content::Staged).unwrap();
+        assert_eq!(staged.to_string(), "1 added");
+        assert!(repo.dirty_tree(Content::Clean).unwrap().is_clean());
+    }
+
+    #[test]
+    fn a_rename_counts_under_both_names() {
+        let scratch = Scratch::new();
+        let before = scratch.commit("old", "the same text\n");
+        fs::rename(scratch.path.join("old"), scratch.path.join("new")).unwrap();
+        let mut index = scratch.git.index().unwrap();
+        index.remove_path(std::path::Path::new("old")).unwrap();
+        index.add_path(std::path::Path::new("new")).unwrap();
+        index.write().unwrap();
+        let repo = scratch.repo();
+        let staged = repo.uncommitted(Content::Staged, &[]).unwrap();
+        assert_eq!(Vec::from_iter(staged), ["new", "old"]);
+        let after = scratch.commit_index("rename");
+        let changed = repo.changed_between(Some(before), after).unwrap();
+        assert_eq!(Vec::from_iter(changed), ["new", "old"]);
+    }
+
+    #[test]
+    fn histories_without_a_common_commit_have_no_three_dot_diff() {
+        let scratch = Scratch::new();
+        let main = scratch.commit("a", "1");
+        scratch.git.set_head("refs/heads/orphan").unwrap();
+        let orphan = scratch.commit("b", "1");
+        let repo = scratch.repo();
+        assert_eq!(repo.changed_since_merge_base(main, orphan).unwrap(), None);
+        assert_eq!(
+            repo.changed_since_merge_base(main, main).unwrap(),
+            Some(BTreeSet::new())
+        );
+    }
+}

@@ -270,3 +270,162 @@ fn refusal(dir: &Path, env: &GitEnv, source: git2::Error) -> RepoError {
 fn containing_git(dir: &Path) -> Option<&Path> {
     dir.ancestors().find(|folder| folder.join(".git").exists())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::repo::Content;
+    use crate::repo::scratch::Scratch;
+
+    fn discover(dir: &Path) -> Repo {
+        Repo::discover(dir, &GitEnv::default()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_folder_without_git_has_no_repository() {
+        let folder = TempDir::new().unwrap();
+        let found = Repo::discover(folder.path(), &GitEnv::default()).unwrap();
+        assert!(found.is_none());
+    }
+
+    #[test]
+    fn a_folder_below_the_top_level_is_told_apart() {
+        let scratch = Scratch::new();
+        scratch.write("sub/dir/file", "1");
+        let below = scratch.path.join("sub/dir");
+        let repo = discover(&below);
+        assert_eq!(repo.top_level(), scratch.path);
+        assert!(repo.is_below_top_level(&below));
+        assert!(!repo.is_below_top_level(&scratch.path));
+        assert!(!repo.is_below_top_level(scratch.path.parent().unwrap()));
+        assert!(!repo.is_below_top_level(&scratch.path.join("absent")));
+    }
+
+    #[test]
+    fn a_bare_repository_is_an_error() {
+        let folder = TempDir::new().unwrap();
+        Repository::init_bare(folder.path()).unwrap();
+        let error = Repo::discover(folder.path(), &GitEnv::default()).unwrap_err();
+        assert!(matches!(error, RepoError::Bare(_)), "{error}");
+    }
+
+    #[test]
+    fn an_unborn_head_has_a_branch_and_no_sha() {
+        let scratch = Scratch::new();
+        let repo = scratch.repo();
+        assert_eq!(
+            repo.head(),
+            Head {
+                sha: None,
+                symbolic: Some("refs/heads/main".to_owned()),
+            }
+        );
+        assert_eq!(repo.current_ref(None, "trunk"), "refs/heads/main");
+    }
+
+    #[test]
+    fn a_detached_head_is_the_branch_then_the_tag_then_the_default_branch() {
+        // DESIGN 7
+        let scratch = Scratch::with_remote();
+        let first = scratch.commit("a", "1");
+        let second = scratch.commit("b", "1");
+        scratch.git.set_head_detached(first).unwrap();
+        let repo = scratch.repo();
+        let current = || repo.current_ref(Some("origin"), "main");
+        assert_eq!(repo.head().symbolic, None);
+        assert_eq!(repo.head().sha, Some(first.to_string()));
+        assert_eq!(current(), "refs/heads/main");
+        let tag = scratch.git.find_object(first, None).unwrap();
+        let by = scratch.git.signature().unwrap();
+        scratch.git.tag("v1", &tag, &by, "one", false).unwrap();
+        assert_eq!(current(), "refs/tags/v1");
+        scratch.set_ref("refs/remotes/origin/next", first);
+        scratch.set_ref("refs/remotes/upstream/other", first);
+        assert_eq!(current(), "refs/heads/next");
+        scratch.set_ref("refs/heads/topic", first);
+        assert_eq!(current(), "refs/heads/topic");
+        scratch.git.set_head_detached(second).unwrap();
+        assert_eq!(current(), "refs/heads/main");
+    }
+
+    #[test]
+    fn a_linked_worktree_has_its_own_head_and_index() {
+        let scratch = Scratch::new();
+        scratch.commit("a", "1");
+        let path = scratch.path.parent().unwrap().join("linked");
+        scratch.git.worktree("linked", &path, None).unwrap();
+        let repo = discover(&path);
+        assert_eq!(repo.top_level(), path);
+        assert_eq!(repo.head().symbolic.as_deref(), Some("refs/heads/linked"));
+        assert_ne!(repo.git_dir(), repo.common_dir());
+        assert!(repo.index_path().starts_with(repo.git_dir()));
+        let by_hook = GitEnv {
+            cwd: path.clone(),
+            git_dir: Some(repo.git_dir().to_path_buf()),
+            ..GitEnv::default()
+        };
+        let hooked = Repo::discover(&scratch.path, &by_hook).unwrap().unwrap();
+        assert_eq!(hooked.top_level(), path);
+    }
+
+    #[test]
+    fn the_index_that_a_hook_names_is_the_one_that_counts() {
+        // DESIGN 4: `git commit FILE` has an index of its own
+        let scratch = Scratch::new();
+        scratch.commit("a", "1");
+        scratch.commit("b", "1");
+        fs::copy(
+            scratch.path.join(".git/index"),
+            scratch.path.join(".git/next-index"),
+        )
+        .unwrap();
+        scratch.write("a", "2");
+        scratch.stage("a");
+        let env = GitEnv::from_vars(&scratch.path, |name| match name {
+            "GIT_DIR" => Some(".git".into()),
+            "GIT_INDEX_FILE" => Some(".git/next-index".into()),
+            "GIT_WORK_TREE" => Some(OsString::new()),
+            _ => None,
+        });
+        let hooked = Repo::discover(&scratch.path, &env).unwrap().unwrap();
+        assert_eq!(hooked.index_path(), scratch.path.join(".git/next-index"));
+        assert!(hooked.uncommitted(Content::Staged, &[]).unwrap().is_empty());
+        assert!(hooked.dirty_tree(Content::Staged).unwrap().is_clean());
+        let plain = scratch.repo();
+        assert_eq!(plain.uncommitted(Content::Staged, &[]).unwrap().len(), 1);
+        assert_eq!(
+            plain.dirty_tree(Content::Staged).unwrap().to_string(),
+            "1 modified"
+        );
+    }
+
+    #[test]
+    fn a_broken_git_dir_is_an_error_that_names_it() {
+        let scratch = Scratch::new();
+        let env = GitEnv {
+            cwd: scratch.path.clone(),
+            git_dir: Some("nowhere".into()),
+            ..GitEnv::default()
+        };
+        let error = Repo::discover(&scratch.path, &env).unwrap_err();
+        assert!(error.to_string().contains("nowhere"), "{error}");
+    }
+
+    #[test]
+    fn the_upstream_is_the_configured_one() {
+        let scratch = Scratch::with_remote();
+        let first = scratch.commit("a", "1");
+        assert_eq!(scratch.repo().upstream(), None);
+        scratch.set_ref("refs/remotes/origin/main", first);
+        scratch.set("branch.main.remote", "origin");
+        scratch.set("branch.main.merge", "refs/heads/main");
+        assert_eq!(
+            scratch.repo().upstream().as_deref(),
+            Some("refs/remotes/origin/main")
+        );
+    }
+}

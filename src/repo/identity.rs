@@ -219,3 +219,135 @@ fn account_name() -> Option<String> {
 fn account_name() -> Option<String> {
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::scratch::Scratch;
+
+    fn identity(scratch: &Scratch, request: &IdentityRequest<'_>) -> Identity {
+        Identity::of(Some(&scratch.repo()), request)
+    }
+
+    #[test]
+    fn origin_names_the_repository_and_git_the_user() {
+        let scratch = Scratch::with_remote();
+        let identity = scratch.identity();
+        assert_eq!(identity.repository, "acme/widget");
+        assert_eq!((identity.owner(), identity.name()), ("acme", "widget"));
+        assert_eq!(identity.server_url, "https://github.com");
+        assert_eq!(identity.actor, "mona");
+        assert_eq!(identity.user_name, "Mona Lisa");
+        assert_eq!(identity.user_email, "mona@example.com");
+        assert_eq!(identity.remote.as_deref(), Some("origin"));
+        assert!(identity.notes.is_empty());
+    }
+
+    #[test]
+    fn the_remote_is_the_one_asked_for_then_origin_then_the_only_one() {
+        let scratch = Scratch::new();
+        assert_eq!(scratch.identity().repository, "local/project");
+        scratch.set("remote.fork.url", "https://github.com/me/widget");
+        assert_eq!(scratch.identity().repository, "me/widget");
+        scratch.set("remote.other.url", "https://github.com/other/widget");
+        assert_eq!(scratch.identity().repository, "local/project");
+        scratch.set("remote.origin.url", "https://github.com/acme/widget");
+        assert_eq!(scratch.identity().repository, "acme/widget");
+        let request = IdentityRequest {
+            remote_name: Some("fork"),
+            ..IdentityRequest::default()
+        };
+        assert_eq!(identity(&scratch, &request).repository, "me/widget");
+        let request = IdentityRequest {
+            remote_name: Some("gone"),
+            repository: Some("x/y"),
+            ..IdentityRequest::default()
+        };
+        let lost = identity(&scratch, &request);
+        assert_eq!(lost.repository, "x/y");
+        assert!(lost.notes[0].contains("gone"));
+    }
+
+    #[test]
+    fn only_a_url_without_a_host_goes_through_instead_of() {
+        // DESIGN 7
+        let scratch = Scratch::new();
+        scratch.set(
+            "url.http://127.0.0.1:8080/mirror/.insteadOf",
+            "https://github.com/",
+        );
+        scratch.set("remote.origin.url", "https://github.com/acme/widget");
+        assert_eq!(
+            scratch.identity().remote_host.as_deref(),
+            Some("github.com")
+        );
+        assert_eq!(scratch.identity().repository, "acme/widget");
+        scratch.set("url.https://acme.ghe.com/team/.insteadOf", "team/");
+        scratch.set("remote.origin.url", "team/widget.git");
+        let identity = scratch.identity();
+        assert_eq!(identity.repository, "team/widget");
+        assert_eq!(identity.server_url, "https://acme.ghe.com");
+        scratch.set("url.git@github.com:.insteadOf", "gh:");
+        scratch.set("remote.origin.url", "gh:acme/gadget");
+        assert_eq!(
+            scratch.identity().remote_host.as_deref(),
+            Some("github.com")
+        );
+        assert_eq!(scratch.identity().repository, "acme/gadget");
+    }
+
+    #[test]
+    fn another_host_is_a_hint_and_never_another_server() {
+        // SPEC P-2
+        let scratch = Scratch::new();
+        scratch.set("remote.origin.url", "git@gitlab.com:acme/widget.git");
+        let plain = scratch.identity();
+        assert_eq!(plain.server_url, "https://github.com");
+        assert!(plain.notes[0].contains("gitlab.com"));
+        for (wish, url) in [
+            ("git.acme.test", "https://git.acme.test"),
+            ("http://git.acme.test:80/", "http://git.acme.test:80"),
+        ] {
+            let request = IdentityRequest {
+                server: Some(wish),
+                ..IdentityRequest::default()
+            };
+            assert_eq!(identity(&scratch, &request).server_url, url);
+            assert!(identity(&scratch, &request).notes.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_default_branch_is_the_flag_then_the_remote_head_then_the_configured_one() {
+        let scratch = Scratch::with_remote();
+        scratch.set("init.defaultBranch", "trunk");
+        assert_eq!(scratch.identity().default_branch, "trunk");
+        scratch
+            .git
+            .reference_symbolic(
+                "refs/remotes/origin/HEAD",
+                "refs/remotes/origin/dev/next",
+                true,
+                "test",
+            )
+            .unwrap();
+        assert_eq!(scratch.identity().default_branch, "dev/next");
+        let request = IdentityRequest {
+            default_branch: Some("flag"),
+            ..IdentityRequest::default()
+        };
+        assert_eq!(identity(&scratch, &request).default_branch, "flag");
+    }
+
+    #[test]
+    fn the_actor_is_the_flag_then_the_git_user() {
+        let scratch = Scratch::new();
+        let request = IdentityRequest {
+            actor: Some("nektos/act"),
+            login: Some("me"),
+            ..IdentityRequest::default()
+        };
+        assert_eq!(identity(&scratch, &request).actor, "nektos/act");
+        assert_eq!(scratch.identity().actor, "mona");
+    }
+}

@@ -1,6 +1,6 @@
 //! Events that people and clocks send: `workflow_dispatch`, `repository_dispatch`, `schedule` (SPEC T-4, T-5).
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::other;
 use super::scene::{Draft, Scene};
@@ -39,12 +39,11 @@ pub(super) fn repository_dispatch(scene: &Scene<'_>) -> Draft {
 
 pub(super) fn schedule(scene: &Scene<'_>) -> Draft {
     let cron = scene.request.cron.as_deref().unwrap_or("0 0 * * *");
-    let mut draft = scene.on_default_branch();
-    draft.put(json!({ "schedule": cron, "workflow": Value::Null }));
+    let mut fields = json!({ "schedule": cron });
     if let Some(workflow) = &scene.request.workflow {
-        draft.payload["workflow"] = json!(workflow);
-    } else {
-        draft.payload.shift_remove("workflow");
+        fields["workflow"] = json!(workflow);
     }
+    let mut draft = scene.on_default_branch();
+    draft.put(fields);
     draft
 }
