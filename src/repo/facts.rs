@@ -1,0 +1,431 @@
+//! Where the repository stands: its folders, HEAD, branches and tags.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use git2::{BranchType, ErrorCode, Index, Oid, Repository};
+
+use super::RepoError;
+
+/// What a git hook says of the repository (DESIGN 4); paths count from `cwd`.
+#[derive(Debug, Clone, Default)]
+pub struct GitEnv {
+    pub cwd: PathBuf,
+    pub git_dir: Option<PathBuf>,
+    pub work_tree: Option<PathBuf>,
+    pub index_file: Option<PathBuf>,
+}
+
+impl GitEnv {
+    /// Takes `GIT_DIR`, `GIT_WORK_TREE` and `GIT_INDEX_FILE`; an empty one is not set.
+    pub fn from_vars(cwd: &Path, var: impl Fn(&str) -> Option<OsString>) -> Self {
+        let path = |name| {
+            var(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
+        Self {
+            cwd: cwd.to_path_buf(),
+            git_dir: path("GIT_DIR"),
+            work_tree: path("GIT_WORK_TREE"),
+            index_file: path("GIT_INDEX_FILE"),
+        }
+    }
+}
+
+/// What HEAD says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// `None` before the first commit.
+    pub sha: Option<String>,
+    /// The full ref that HEAD names (`refs/heads/main`); `None` when detached.
+    pub symbolic: Option<String>,
+}
+
+/// A repository with a working tree.
+pub struct Repo {
+    pub(super) git: Repository,
+    top_level: PathBuf,
+    index_path: PathBuf,
+}
+
+impl fmt::Debug for Repo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Repo({})", self.top_level.display())
+    }
+}
+
+impl Repo {
+    /// Finds the repository that `dir` is in, or the one that a hook names; `None` in a folder without git.
+    pub fn discover(dir: &Path, env: &GitEnv) -> Result<Option<Self>, RepoError> {
+        let found = match &env.git_dir {
+            Some(git_dir) => Repository::open(env.cwd.join(git_dir)),
+            None => Repository::discover(dir),
+        };
+        let git = match found {
+            Ok(git) => git,
+            Err(error) if error.code() == ErrorCode::NotFound && env.git_dir.is_none() => {
+                return Ok(None);
+            }
+            Err(error) => return Err(refusal(dir, env, error)),
+        };
+        if let Some(work_tree) = &env.work_tree {
+            git.set_workdir(&env.cwd.join(work_tree), false)
+                .map_err(RepoError::git("can not use GIT_WORK_TREE"))?;
+        }
+        let Some(top_level) = git.workdir() else {
+            return Err(RepoError::Bare(git.path().to_path_buf()));
+        };
+        let top_level = resolved(top_level)?;
+        let index_path = match &env.index_file {
+            Some(file) => env.cwd.join(file),
+            None => git.path().join("index"),
+        };
+        if env.index_file.is_some() {
+            Index::open(&index_path)
+                .and_then(|mut index| git.set_index(&mut index))
+                .map_err(|source| RepoError::Index {
+                    path: index_path.clone(),
+                    source,
+                })?;
+        }
+        Ok(Some(Self {
+            git,
+            top_level,
+            index_path,
+        }))
+    }
+
+    /// The folder that the working tree starts in, links resolved.
+    pub fn top_level(&self) -> &Path {
+        &self.top_level
+    }
+
+    /// The git folder of this working tree.
+    pub fn git_dir(&self) -> &Path {
+        self.git.path()
+    }
+
+    /// The git folder that all working trees share.
+    pub fn common_dir(&self) -> &Path {
+        self.git.commondir()
+    }
+
+    /// The index in force: a hook's own, or the working tree's.
+    pub fn index_path(&self) -> &Path {
+        &self.index_path
+    }
+
+    /// Whether `root` is a folder inside the working tree: then it alone is the workspace, without `.git` (DESIGN 7).
+    pub fn is_below_top_level(&self, root: &Path) -> bool {
+        resolved(root).is_ok_and(|root| root != self.top_level && root.starts_with(&self.top_level))
+    }
+
+    pub fn is_shallow(&self) -> bool {
+        self.git.is_shallow()
+    }
+
+    pub fn head(&self) -> Head {
+        let symbolic = self
+            .git
+            .find_reference("HEAD")
+            .ok()
+            .and_then(|head| head.symbolic_target().ok().flatten().map(str::to_owned));
+        Head {
+            sha: self.head_id().map(|id| id.to_string()),
+            symbolic,
+        }
+    }
+
+    pub(super) fn head_id(&self) -> Option<Oid> {
+        self.git.head().ok()?.peel_to_commit().ok().map(|c| c.id())
+    }
+
+    /// The ref that a run of HEAD is about: HEAD's own branch, else the branch, then the tag that points at the commit,
+    /// else the default branch (DESIGN 7).
+    pub fn current_ref(&self, remote: Option<&str>, default_branch: &str) -> String {
+        let fallback = format!("refs/heads/{default_branch}");
+        if let Some(symbolic) = self.head().symbolic {
+            return symbolic;
+        }
+        let Some(head) = self.head_id() else {
+            return fallback;
+        };
+        let branches = self.branches_at(head, remote);
+        if branches.iter().any(|branch| branch == default_branch) {
+            return fallback;
+        }
+        if let Some(branch) = branches.first() {
+            return format!("refs/heads/{branch}");
+        }
+        match self.tags_at(head).first() {
+            Some(tag) => format!("refs/tags/{tag}"),
+            None => fallback,
+        }
+    }
+
+    /// Branches at a commit by name: local ones, then those of the remote.
+    fn branches_at(&self, commit: Oid, remote: Option<&str>) -> Vec<String> {
+        let mut found = Vec::new();
+        for kind in [BranchType::Local, BranchType::Remote] {
+            let mut names: Vec<String> = self
+                .git
+                .branches(Some(kind))
+                .into_iter()
+                .flatten()
+                .filter_map(Result::ok)
+                .filter(|(branch, _)| branch.get().target() == Some(commit))
+                .filter_map(|(branch, _)| {
+                    let name = branch.name().ok().flatten()?;
+                    match kind {
+                        BranchType::Local => Some(name.to_owned()),
+                        BranchType::Remote => {
+                            Some(name.strip_prefix(remote?)?.strip_prefix('/')?.to_owned())
+                        }
+                    }
+                })
+                .collect();
+            names.sort();
+            found.append(&mut names);
+        }
+        found
+    }
+
+    /// Tags at a commit, annotated or not, by name.
+    pub(super) fn tags_at(&self, commit: Oid) -> Vec<String> {
+        let mut tags: Vec<String> = self
+            .git
+            .references_glob("refs/tags/*")
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok)
+            .filter(|tag| tag.peel_to_commit().is_ok_and(|c| c.id() == commit))
+            .filter_map(|tag| Some(tag.name().ok()?.strip_prefix("refs/tags/")?.to_owned()))
+            .collect();
+        tags.sort();
+        tags
+    }
+
+    /// The commit that a full ref stands for, tags peeled.
+    pub(super) fn commit_at_ref(&self, full_ref: &str) -> Option<Oid> {
+        let reference = self.git.find_reference(full_ref).ok()?;
+        reference.peel_to_commit().ok().map(|commit| commit.id())
+    }
+
+    /// The commit of a branch: as it stands here, else as the remote was last seen to have it.
+    pub(super) fn branch_tip(&self, branch: &str, remote: Option<&str>) -> Option<Oid> {
+        self.commit_at_ref(&format!("refs/heads/{branch}"))
+            .or_else(|| self.remote_tip(branch, remote))
+    }
+
+    /// The commit of a branch as the remote was last seen to have it.
+    pub(super) fn remote_tip(&self, branch: &str, remote: Option<&str>) -> Option<Oid> {
+        self.commit_at_ref(&format!("refs/remotes/{}/{branch}", remote?))
+    }
+
+    /// The commit with this full sha, if it is here.
+    pub(super) fn commit_id(&self, sha: &str) -> Option<Oid> {
+        if sha.len() != super::ZEROS.len() {
+            return None;
+        }
+        let commit = self.git.find_commit(Oid::from_str(sha).ok()?).ok()?;
+        Some(commit.id())
+    }
+
+    /// The remote branch that the current one follows, as a full ref, if one is configured.
+    pub fn upstream(&self) -> Option<String> {
+        let branch = self.head().symbolic?;
+        let name = self.git.branch_upstream_name(&branch).ok()?;
+        name.as_str().ok().map(str::to_owned)
+    }
+
+    /// A value of git's configuration; an empty one counts as absent.
+    pub(super) fn config(&self, key: &str) -> Option<String> {
+        let value = self.git.config().ok()?.get_string(key).ok()?;
+        Some(value).filter(|value| !value.is_empty())
+    }
+}
+
+fn resolved(path: &Path) -> Result<PathBuf, RepoError> {
+    path.canonicalize().map_err(|source| RepoError::Folder {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+fn refusal(dir: &Path, env: &GitEnv, source: git2::Error) -> RepoError {
+    let path = env.git_dir.as_ref().map_or_else(
+        || containing_git(dir).unwrap_or(dir).to_path_buf(),
+        |git_dir| env.cwd.join(git_dir),
+    );
+    if source.code() == ErrorCode::Owner {
+        RepoError::Untrusted(path)
+    } else {
+        RepoError::Open { path, source }
+    }
+}
+
+/// The nearest folder upwards that has a `.git`.
+fn containing_git(dir: &Path) -> Option<&Path> {
+    dir.ancestors().find(|folder| folder.join(".git").exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::repo::Content;
+    use crate::repo::scratch::Scratch;
+
+    fn discover(dir: &Path) -> Repo {
+        Repo::discover(dir, &GitEnv::default()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_folder_without_git_has_no_repository() {
+        let folder = TempDir::new().unwrap();
+        let found = Repo::discover(folder.path(), &GitEnv::default()).unwrap();
+        assert!(found.is_none());
+    }
+
+    #[test]
+    fn a_folder_below_the_top_level_is_told_apart() {
+        let scratch = Scratch::new();
+        scratch.write("sub/dir/file", "1");
+        let below = scratch.path.join("sub/dir");
+        let repo = discover(&below);
+        assert_eq!(repo.top_level(), scratch.path);
+        assert!(repo.is_below_top_level(&below));
+        assert!(!repo.is_below_top_level(&scratch.path));
+        assert!(!repo.is_below_top_level(scratch.path.parent().unwrap()));
+        assert!(!repo.is_below_top_level(&scratch.path.join("absent")));
+    }
+
+    #[test]
+    fn a_bare_repository_is_an_error() {
+        let folder = TempDir::new().unwrap();
+        Repository::init_bare(folder.path()).unwrap();
+        let error = Repo::discover(folder.path(), &GitEnv::default()).unwrap_err();
+        assert!(matches!(error, RepoError::Bare(_)), "{error}");
+    }
+
+    #[test]
+    fn an_unborn_head_has_a_branch_and_no_sha() {
+        let scratch = Scratch::new();
+        let repo = scratch.repo();
+        assert_eq!(
+            repo.head(),
+            Head {
+                sha: None,
+                symbolic: Some("refs/heads/main".to_owned()),
+            }
+        );
+        assert_eq!(repo.current_ref(None, "trunk"), "refs/heads/main");
+    }
+
+    #[test]
+    fn a_detached_head_is_the_branch_then_the_tag_then_the_default_branch() {
+        // DESIGN 7
+        let scratch = Scratch::with_remote();
+        let first = scratch.commit("a", "1");
+        let second = scratch.commit("b", "1");
+        scratch.git.set_head_detached(first).unwrap();
+        let repo = scratch.repo();
+        let current = || repo.current_ref(Some("origin"), "main");
+        assert_eq!(repo.head().symbolic, None);
+        assert_eq!(repo.head().sha, Some(first.to_string()));
+        assert_eq!(current(), "refs/heads/main");
+        let tag = scratch.git.find_object(first, None).unwrap();
+        let by = scratch.git.signature().unwrap();
+        scratch.git.tag("v1", &tag, &by, "one", false).unwrap();
+        assert_eq!(current(), "refs/tags/v1");
+        scratch.set_ref("refs/remotes/origin/next", first);
+        scratch.set_ref("refs/remotes/upstream/other", first);
+        assert_eq!(current(), "refs/heads/next");
+        scratch.set_ref("refs/heads/topic", first);
+        assert_eq!(current(), "refs/heads/topic");
+        scratch.git.set_head_detached(second).unwrap();
+        assert_eq!(current(), "refs/heads/main");
+    }
+
+    #[test]
+    fn a_linked_worktree_has_its_own_head_and_index() {
+        let scratch = Scratch::new();
+        scratch.commit("a", "1");
+        let path = scratch.path.parent().unwrap().join("linked");
+        scratch.git.worktree("linked", &path, None).unwrap();
+        let repo = discover(&path);
+        assert_eq!(repo.top_level(), path);
+        assert_eq!(repo.head().symbolic.as_deref(), Some("refs/heads/linked"));
+        assert_ne!(repo.git_dir(), repo.common_dir());
+        assert!(repo.index_path().starts_with(repo.git_dir()));
+        let by_hook = GitEnv {
+            cwd: path.clone(),
+            git_dir: Some(repo.git_dir().to_path_buf()),
+            ..GitEnv::default()
+        };
+        let hooked = Repo::discover(&scratch.path, &by_hook).unwrap().unwrap();
+        assert_eq!(hooked.top_level(), path);
+    }
+
+    #[test]
+    fn the_index_that_a_hook_names_is_the_one_that_counts() {
+        // DESIGN 4: `git commit FILE` has an index of its own
+        let scratch = Scratch::new();
+        scratch.commit("a", "1");
+        scratch.commit("b", "1");
+        fs::copy(
+            scratch.path.join(".git/index"),
+            scratch.path.join(".git/next-index"),
+        )
+        .unwrap();
+        scratch.write("a", "2");
+        scratch.stage("a");
+        let env = GitEnv::from_vars(&scratch.path, |name| match name {
+            "GIT_DIR" => Some(".git".into()),
+            "GIT_INDEX_FILE" => Some(".git/next-index".into()),
+            "GIT_WORK_TREE" => Some(OsString::new()),
+            _ => None,
+        });
+        let hooked = Repo::discover(&scratch.path, &env).unwrap().unwrap();
+        assert_eq!(hooked.index_path(), scratch.path.join(".git/next-index"));
+        assert!(hooked.uncommitted(Content::Staged, &[]).unwrap().is_empty());
+        assert!(hooked.dirty_tree(Content::Staged).unwrap().is_clean());
+        let plain = scratch.repo();
+        assert_eq!(plain.uncommitted(Content::Staged, &[]).unwrap().len(), 1);
+        assert_eq!(
+            plain.dirty_tree(Content::Staged).unwrap().to_string(),
+            "1 modified"
+        );
+    }
+
+    #[test]
+    fn a_broken_git_dir_is_an_error_that_names_it() {
+        let scratch = Scratch::new();
+        let env = GitEnv {
+            cwd: scratch.path.clone(),
+            git_dir: Some("nowhere".into()),
+            ..GitEnv::default()
+        };
+        let error = Repo::discover(&scratch.path, &env).unwrap_err();
+        assert!(error.to_string().contains("nowhere"), "{error}");
+    }
+
+    #[test]
+    fn the_upstream_is_the_configured_one() {
+        let scratch = Scratch::with_remote();
+        let first = scratch.commit("a", "1");
+        assert_eq!(scratch.repo().upstream(), None);
+        scratch.set_ref("refs/remotes/origin/main", first);
+        scratch.set("branch.main.remote", "origin");
+        scratch.set("branch.main.merge", "refs/heads/main");
+        assert_eq!(
+            scratch.repo().upstream().as_deref(),
+            Some("refs/remotes/origin/main")
+        );
+    }
+}
