@@ -5,7 +5,9 @@
 mod group;
 pub mod host;
 mod lines;
+pub mod removal;
 pub mod tracking;
+pub mod watchdog;
 
 use std::ffi::OsString;
 use std::future::Future;

@@ -27,12 +27,17 @@ impl Groups {
     /// Kills every recorded group that still lives; names them by number.
     pub fn kill_all(&self) -> Vec<String> {
         let groups = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        groups
-            .into_iter()
-            .filter(|id| group::send(*id, Signal::Kill))
-            .map(|id| format!("process group {id}"))
-            .collect()
+        kill_groups(groups)
     }
+}
+
+/// Kills the process groups that still live; names them by number.
+pub fn kill_groups(groups: impl IntoIterator<Item = i32>) -> Vec<String> {
+    groups
+        .into_iter()
+        .filter(|id| group::send(*id, Signal::Kill))
+        .map(|id| format!("process group {id}"))
+        .collect()
 }
 
 /// Kills all processes of this user that carry `RUNNER_TRACKING_ID=<id>`, until none is left; gives their names.
