@@ -1,6 +1,8 @@
 //! What will run, before anything runs.
 
+pub mod condition;
 pub mod github_event;
+pub mod graph;
 pub mod inputs;
 pub mod machine;
 pub mod matrix;
