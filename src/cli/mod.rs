@@ -23,3 +23,7 @@ pub use environment::Environment;
 pub use error::CliError;
 pub use invocation::{Invocation, parse};
 pub use settings::Settings;
+
+pub mod graph;
+pub mod list;
+pub mod plan;

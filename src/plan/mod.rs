@@ -7,7 +7,9 @@ pub mod inputs;
 pub mod machine;
 pub mod matrix;
 pub mod near;
+pub mod outline;
 pub mod pattern;
+pub mod reusable;
 pub mod select;
 pub mod trigger;
 
