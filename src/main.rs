@@ -1,3 +1,7 @@
 //! The door handle: parse, call, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lrun::cli::main()
+}
