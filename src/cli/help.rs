@@ -29,12 +29,12 @@ Examples:
   lrun -q -j lint --staged                       judge the index, in a pre-commit hook
   lrun plan pull_request                         show what would run, and why the rest would not
 
-Every flag also reads a variable (LRUN_CONCURRENT_JOBS=4) and a key of lrun.toml (concurrent-jobs = 4).";
+Every flag is also a variable (LRUN_ACTOR=me) and a key of lrun.toml (actor = \"me\").";
 
 /// Draws the help of everything, or of one command.
 pub fn text(topic: Option<&str>) -> Result<StyledStr, CliError> {
     let Some(topic) = topic else {
-        return Ok(whole().render_long_help());
+        return Ok(whole().render_help());
     };
     let command = command::find(topic).ok_or_else(|| {
         CliError::new(format!("there is no command `{topic}`"))
@@ -47,7 +47,7 @@ pub fn text(topic: Option<&str>) -> Result<StyledStr, CliError> {
     if command.kind == CommandKind::Later {
         return Err(CliError::new(format!("`lrun {topic}` is not built yet")));
     }
-    Ok(of_command(command).render_long_help())
+    Ok(of_command(command).render_help())
 }
 
 /// The version line.
@@ -118,8 +118,7 @@ fn whole() -> clap::Command {
         let usage = format!("{} {}", command.name, command.words);
         listed.push_str(&format_line(&usage, command.about));
     }
-    listed.push_str("\n`lrun help COMMAND` shows the flags of one command.\n\n");
-    listed.push_str(EXAMPLES);
+    listed.push_str("\n`lrun help COMMAND` shows the flags of one command.");
     clap::Command::new("lrun")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Runs GitHub Actions workflows on your own machine")
@@ -141,7 +140,9 @@ fn whole() -> clap::Command {
                 .hide(true),
         )
         .args(FLAGS.iter().filter(|flag| flag.is_shown()).map(arg))
-        .after_help(listed)
+        .before_help(listed)
+        .after_help(EXAMPLES)
+        .help_template("{about}\n\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}")
 }
 
 fn of_command(command: &Command) -> clap::Command {
@@ -196,7 +197,9 @@ fn arg(flag: &Flag) -> Arg {
         ArgAction::Set
     });
     if !flag.choices.is_empty() {
-        arg = arg.value_parser(PossibleValuesParser::new(flag.choices));
+        arg = arg
+            .value_parser(PossibleValuesParser::new(flag.choices))
+            .hide_possible_values(true);
     }
     arg.value_hint(match flag.value {
         "FILE" => ValueHint::FilePath,
@@ -207,11 +210,15 @@ fn arg(flag: &Flag) -> Arg {
 }
 
 fn described(flag: &Flag) -> String {
-    if flag.default.is_empty() || flag.kind == Kind::Bool {
-        flag.help.to_owned()
-    } else {
-        format!("{} [default: {}]", flag.help, flag.default)
+    let mut text = flag.help.to_owned();
+    // The choices of a flag of several commands stand in its own words.
+    if flag.choices.len() > 1 && flag.only.is_empty() {
+        text = format!("{text}: {}", flag.choices.join(", "));
     }
+    if !flag.default.is_empty() && flag.kind != Kind::Bool {
+        text = format!("{text} [default: {}]", flag.default);
+    }
+    text
 }
 
 fn format_line(left: &str, right: &str) -> String {
