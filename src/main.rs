@@ -1,5 +1,6 @@
 //! The door handle: parse, call, exit code.
 
+<<<<<<< HEAD
 use lrun::executor::watchdog;
 
 fn main() {
@@ -7,4 +8,10 @@ fn main() {
     if args.next().is_some_and(|first| watchdog::is_asked(&first)) {
         watchdog::main(args);
     }
+=======
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lrun::cli::main()
+>>>>>>> cli
 }

@@ -50,7 +50,9 @@ impl Line {
             None => (text, ""),
         };
         if let Err(error) = self.take(flag, rest) {
+            // What else was said of the line no longer matters.
             self.flags.clear();
+            self.warnings.clear();
             self.warnings
                 .push(format!("{}; the line is ignored", error.message));
         }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::command::CommandKind;
 use super::error::CliError;
 use super::near::nearest;
-use super::settings::{Format, LocalRepository, Platform, PlatformTarget, WorkflowChoice};
+use super::settings::{Format, LocalRepository, Payload, Platform, PlatformTarget, WorkflowChoice};
 use super::sources::{Assignment, Sources};
 
 /// Which form the output has; each command knows its own.
@@ -242,12 +242,15 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Reads the payload of `-e`, once: it may be a pipe.
-pub fn payload(sources: &mut Sources) -> Result<Option<(PathBuf, Map<String, Value>)>, CliError> {
+pub fn payload(sources: &mut Sources) -> Result<Option<Payload>, CliError> {
     let Some(asked) = sources.scalar("eventpath").cloned() else {
         return Ok(None);
     };
     match read_payload(&asked) {
-        Ok(payload) => Ok(Some((asked.path(), payload))),
+        Ok(fields) => Ok(Some(Payload {
+            file: asked.path(),
+            fields,
+        })),
         Err(error) => {
             sources.mistake(&asked.origin, error)?;
             Ok(None)

@@ -249,13 +249,11 @@ impl<'a> Reader<'a> {
         let end = inner.find(|c| !is_name(c)).unwrap_or(inner.len());
         let (name, mut after) = inner.split_at(end);
         if braced.is_some() {
-            match after.strip_prefix('}') {
-                Some(rest) => after = rest,
-                None => {
-                    out.push('$');
-                    return text;
-                }
-            }
+            let Some(rest) = after.strip_prefix('}') else {
+                out.push('$');
+                return text;
+            };
+            after = rest;
         }
         let known = self
             .contents

@@ -31,21 +31,21 @@ pub struct Settings {
     pub workflows: WorkflowChoice,
     /// Values by key of the matrix; those of one key are alternatives.
     pub matrix: IndexMap<String, Vec<String>>,
-    /// The payload of `-e`, with its file for messages.
-    pub payload: Option<(PathBuf, Map<String, Value>)>,
+    /// The payload of `-e`.
+    pub payload: Option<Payload>,
     pub actor: Option<String>,
     /// Names in upper case.
     pub secrets: IndexMap<String, Secret>,
     pub vars: IndexMap<String, String>,
     /// Named without a value, found nowhere: to be asked for when a job is about to run.
     pub pending: Vec<Pending>,
-    /// GITHUB_TOKEN is to be taken from `gh auth token`.
+    /// `GITHUB_TOKEN` is to be taken from `gh auth token`.
     pub token_from_gh: bool,
     /// `--env` and a named `--env-file`: above workflow and job.
     pub env: IndexMap<String, String>,
     /// A `.env` that was merely found: below the workflow.
     pub found_env: IndexMap<String, String>,
-    /// GITHUB_REF and its like from the two above: they change context and variable.
+    /// `GITHUB_REF` and its like from the two above: they change context and variable.
     pub github: IndexMap<String, String>,
     pub inputs: IndexMap<String, Input>,
     pub default_branch: Option<String>,
@@ -102,6 +102,13 @@ pub enum WorkflowChoice {
     Folder {
         path: PathBuf,
     },
+}
+
+/// An event payload, and the file that it was read from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Payload {
+    pub file: PathBuf,
+    pub fields: Map<String, Value>,
 }
 
 /// What serves a label.
@@ -189,8 +196,8 @@ impl Settings {
         root: PathBuf,
     ) -> Result<Self, CliError> {
         let mut settings = Self {
-            calling,
             root,
+            calling,
             ..Self::default()
         };
         settings.take_plain(&sources, environment);

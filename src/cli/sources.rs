@@ -339,6 +339,10 @@ fn verify(flag: &Flag, value: &str, origin: &Origin) -> Result<(), CliError> {
     if value.is_empty() {
         return Ok(());
     }
+    if long == "backend" && value == "docker" {
+        return Err(CliError::new("`--backend docker` is not built yet")
+            .hint("`--backend host` runs jobs on this machine"));
+    }
     if !flag.choices.is_empty() && !flag.choices.contains(&value) {
         let choices = flag.choices.join(", ");
         return Err(
@@ -350,10 +354,6 @@ fn verify(flag: &Flag, value: &str, origin: &Origin) -> Result<(), CliError> {
         return Err(CliError::new(format!(
             "`--{long}` is a whole number, not `{value}`"
         )));
-    }
-    if long == "backend" && value == "docker" {
-        return Err(CliError::new("`--backend docker` is not built yet")
-            .hint("`--backend host` runs jobs on this machine"));
     }
     Ok(())
 }

@@ -70,7 +70,7 @@ pub const FLAGS: &[Flag] = &[
     Flag::scalar(
         "github-token",
         "SOURCE",
-        "Take GITHUB_TOKEN from `gh auth token`",
+        "Where GITHUB_TOKEN comes from: `gh` runs `gh auth token`",
     )
     .choices(&["gh"])
     .under(Heading::Values),
@@ -155,7 +155,7 @@ pub const FLAGS: &[Flag] = &[
     .under(Heading::Machines),
     Flag::scalar("backend", "WHERE", "Where jobs run")
         .default("auto")
-        .choices(&["auto", "docker", "host"])
+        .choices(&["auto", "host"])
         .under(Heading::Machines),
     Flag::switch(
         "clean-env",

@@ -141,7 +141,9 @@ fn unknown_short(letter: char, letters: &str) -> CliError {
 mod tests {
     use super::*;
 
-    fn read(line: &[&str]) -> Result<(Vec<(String, String)>, Vec<String>), String> {
+    type Pairs = Vec<(String, String)>;
+
+    fn read(line: &[&str]) -> Result<(Pairs, Vec<String>), String> {
         let args: Vec<String> = line.iter().map(|&word| word.to_owned()).collect();
         walk(&args).map_err(|error| error.message).map(|walked| {
             let flags = walked.flags.iter();
