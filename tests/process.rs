@@ -427,7 +427,7 @@ async fn closing_ends_what_carries_the_tracking_id_and_spares_the_rest() {
     let mut output = Recorder::default();
     exec(&host, &command, &mut output, &Stop::default()).await;
     let started = Instant::now();
-    assert_eq!(host.end_orphans(), ["sleep"], "H-5");
+    assert_eq!(host.end_orphans().await, ["sleep"], "H-5");
     assert!(started.elapsed() < PATIENCE);
     orphan.wait();
     let pid = output.text(Stream::Stdout).trim().parse().unwrap();

@@ -97,7 +97,7 @@ fn run_that_gets_killed() {
     watchdog.track(&id).unwrap();
     watchdog.remove_on_death(&place.join("job")).unwrap();
     let mut child = start_tracked(place, &id);
-    println!("ready");
+    std::io::stdout().write_all(b"ready\n").unwrap();
     child.wait().unwrap();
 }
 

@@ -58,15 +58,15 @@ impl Host {
     }
 
     /// Ends what the job left running (SPEC H-5) and names it.
-    pub fn end_orphans(&self) -> Vec<String> {
-        let Some(id) = &self.tracking_id else {
+    pub async fn end_orphans(&self) -> Vec<String> {
+        if !tracking::BY_ENVIRONMENT {
+            return self.groups.kill_all();
+        }
+        let Some(id) = self.tracking_id.clone() else {
             return Vec::new();
         };
-        if tracking::BY_ENVIRONMENT {
-            tracking::kill_all(id)
-        } else {
-            self.groups.kill_all()
-        }
+        let killed = tokio::task::spawn_blocking(move || tracking::kill_all(&id));
+        killed.await.unwrap_or_default()
     }
 
     async fn run(
@@ -111,7 +111,7 @@ impl Machine for Host {
 
     fn close(&self) -> BoxFuture<'_, Result<(), ExecError>> {
         Box::pin(async {
-            self.end_orphans();
+            self.end_orphans().await;
             Ok(())
         })
     }

@@ -2,9 +2,12 @@
 //!
 //! To add a machine: implement [`Machine`] in a file of its own; nothing else knows what kinds there are.
 
+pub mod fake;
+pub mod find;
 mod group;
 pub mod host;
 mod lines;
+pub mod node;
 pub mod removal;
 pub mod tracking;
 pub mod watchdog;

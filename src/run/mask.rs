@@ -213,47 +213,53 @@ fn utf16_len(text: &str) -> usize {
 }
 
 fn json_escaped(value: &str) -> String {
-    value.chars().fold(String::new(), |mut escaped, c| {
-        match c {
-            '"' => escaped.push_str("\\\""),
-            '\\' => escaped.push_str("\\\\"),
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            '\t' => escaped.push_str("\\t"),
-            '\u{8}' => escaped.push_str("\\b"),
-            '\u{c}' => escaped.push_str("\\f"),
-            '\0'..='\x1f' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
-                escaped += &format!("\\u{:04x}", u32::from(c));
-            }
-            c => escaped.push(c),
+    replace_each(value, |c| match c {
+        '"' => Some("\\\"".into()),
+        '\\' => Some("\\\\".into()),
+        '\n' => Some("\\n".into()),
+        '\r' => Some("\\r".into()),
+        '\t' => Some("\\t".into()),
+        '\u{8}' => Some("\\b".into()),
+        '\u{c}' => Some("\\f".into()),
+        '\0'..='\x1f' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
+            Some(format!("\\u{:04x}", u32::from(c)).into())
         }
-        escaped
+        _ => None,
     })
 }
 
 fn percent_encoded(value: &str) -> String {
-    value.bytes().fold(String::new(), |mut encoded, byte| {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded += &format!("%{byte:02X}"),
+    let mut buffer = [0; 4];
+    replace_each(value, |c| {
+        if c.is_ascii_alphanumeric() || "-_.~".contains(c) {
+            return None;
         }
-        encoded
+        let bytes = c.encode_utf8(&mut buffer).bytes();
+        Some(bytes.map(|byte| format!("%{byte:02X}")).collect())
     })
 }
 
 fn xml_escaped(value: &str) -> String {
-    value.chars().fold(String::new(), |mut escaped, c| {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&apos;"),
-            c => escaped.push(c),
+    replace_each(value, |c| match c {
+        '&' => Some("&amp;".into()),
+        '<' => Some("&lt;".into()),
+        '>' => Some("&gt;".into()),
+        '"' => Some("&quot;".into()),
+        '\'' => Some("&apos;".into()),
+        _ => None,
+    })
+}
+
+fn replace_each(
+    value: &str,
+    mut replacement: impl FnMut(char) -> Option<Cow<'static, str>>,
+) -> String {
+    value.chars().fold(String::new(), |mut replaced, c| {
+        match replacement(c) {
+            Some(text) => replaced.push_str(&text),
+            None => replaced.push(c),
         }
-        escaped
+        replaced
     })
 }
 
@@ -409,7 +415,9 @@ mod tests {
             text in "[ab\"&'+<é YWI=\\\\]{0,60}",
         ) {
             let masker = Masker::new();
-            values.iter().for_each(|value| masker.add(value));
+            for value in &values {
+                masker.add(value);
+            }
             prop_assert_eq!(masker.mask(&text).into_owned(), reference(&values, &text));
         }
 
@@ -420,7 +428,9 @@ mod tests {
             noise in "[A-Z \n]{0,20}",
         ) {
             let masker = Masker::new();
-            values.iter().for_each(|value| masker.add(value));
+            for value in &values {
+                masker.add(value);
+            }
             let all: Vec<String> = values.iter().flat_map(|value| forms(value)).collect();
             let text = format!("{noise}{}{noise}", form.get(&all));
             let masked = masker.mask_lines(&text).into_owned();

@@ -53,6 +53,40 @@ pub fn fix_position(found: &mut Annotation) {
     }
 }
 
+/// Messages are cut there (SPEC K-12).
+const LONGEST_MESSAGE: usize = 4096;
+
+/// How many of each level a step may record (SPEC K-12).
+const MOST: usize = 10;
+
+/// Counts what a step has recorded.
+#[derive(Debug, Clone, Default)]
+pub struct Recorded {
+    errors: usize,
+    warnings: usize,
+    notices: usize,
+}
+
+impl Recorded {
+    /// One more annotation of this level may be recorded; it stands in the log either way.
+    pub fn admits(&mut self, level: Level) -> bool {
+        let count = match level {
+            Level::Error => &mut self.errors,
+            Level::Warning => &mut self.warnings,
+            Level::Notice => &mut self.notices,
+            Level::Debug => return false,
+        };
+        *count += 1;
+        *count <= MOST
+    }
+}
+
+/// The part of a message, already masked, that is recorded.
+pub fn recorded_message(message: &str) -> &str {
+    let end = message.char_indices().nth(LONGEST_MESSAGE);
+    end.map_or(message, |(end, _)| &message[..end])
+}
+
 /// Names a file relative to the workspace, with `/`, where it lies in it (SPEC K-11).
 pub fn relative_file(file: &str, workspace: &str) -> String {
     let root = workspace.trim_end_matches(['/', '\\']);
@@ -93,6 +127,20 @@ mod tests {
             let place = (found.line, found.end_line, found.column, found.end_column);
             assert_eq!(place, *expected, "K-10 {properties}");
         }
+    }
+
+    #[test]
+    fn ten_of_each_level_are_recorded_and_messages_are_cut() {
+        let mut recorded = Recorded::default();
+        let errors = (0..12).filter(|_| recorded.admits(Level::Error)).count();
+        assert_eq!(errors, 10, "K-12");
+        assert!(
+            recorded.admits(Level::Warning) && !recorded.admits(Level::Debug),
+            "K-12"
+        );
+        let long = "é".repeat(5000);
+        assert_eq!(recorded_message(&long).chars().count(), 4096, "K-12");
+        assert_eq!(recorded_message("short"), "short", "K-12");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use crate::event::Annotation;
 
-pub use annotation::{fix_position, relative_file};
+pub use annotation::{Recorded, fix_position, recorded_message, relative_file};
 pub use parse::{WorkflowCommand, parse};
 pub use state::CommandState;
 
