@@ -156,6 +156,18 @@ error[x]: y
 }
 
 #[test]
+fn a_file_without_a_place_is_named() {
+    let it = Diagnostic {
+        file: Some(SourceFile::new("empty.yml", "")),
+        ..Diagnostic::error("x", "y")
+    };
+    let shown = diagnostic::render(&it, Colors::Off);
+    assert_eq!(shown, "error[x]: y\n --> empty.yml\n");
+    let list = render(&[it], CheckFormat::Json, Colors::Off);
+    assert_eq!(serde_json::from_str::<Value>(&list).unwrap()[0]["line"], 1);
+}
+
+#[test]
 fn no_control_of_a_file_reaches_the_terminal() {
     let text = "a: \x1b[2Jbad\n";
     let file = SourceFile::new("a\x1b[H.yml", text);

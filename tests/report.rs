@@ -10,7 +10,9 @@ use lrun::event::{
     Annotation, Conclusion, Event, EventKind, JobKey, Level, Listener, Phase, StepKey, Stream,
 };
 use lrun::report::live::Screen;
+use lrun::report::terminal_text::tame;
 use lrun::report::{Colors, JobName, Json, Live, Options, Plain, Quiet};
+use proptest::prelude::*;
 
 /// A writer that a test reads.
 #[derive(Debug, Clone, Default)]
@@ -264,6 +266,13 @@ fn green() -> Vec<Event> {
     story.events
 }
 
+/// What the test step of the red run says, from a line on.
+fn test_lines(indent: &str, from: usize) -> String {
+    (from..=22).fold(String::new(), |text, n| {
+        text + &format!("{indent}test {n}\n")
+    })
+}
+
 fn play(listener: &dyn Listener, events: &[Event]) {
     for event in events {
         listener.on_event(event);
@@ -280,9 +289,7 @@ fn plain(events: &[Event], options: Options) -> (String, String) {
 fn plain_of_a_red_run() {
     let (out, err) = plain(&red(), Options::default());
     assert_eq!(err, "warning: 2 files are not committed\n");
-    let output: String = (1..=22)
-        .map(|n| format!("[test (ubuntu)] test {n}\n"))
-        .collect();
+    let output = test_lines("[test (ubuntu)] ", 1);
     let log = "\
 push (the only event): octo/app refs/heads/main 0123456, ci.yml, 4 jobs
 [mac] unavailable: no machine here has the label macos-latest
@@ -313,7 +320,7 @@ push (the only event): octo/app refs/heads/main 0123456, ci.yml, 4 jobs
 [build] ✓ Compile 1.2s
 [build] ✓ success in 1m 05s
 ";
-    let tail: String = (3..=22).map(|n| format!("    test {n}\n")).collect();
+    let tail = test_lines("    ", 3);
     let summary = "
 Summary
   ! mac                     unavailable: no machine here has the label macos-latest
@@ -393,7 +400,7 @@ fn quiet_of_a_red_run() {
         &red(),
     );
     assert_eq!(err.text(), "warning: 2 files are not committed\n");
-    let tail: String = (3..=22).map(|n| format!("    test {n}\n")).collect();
+    let tail = test_lines("    ", 3);
     let expected = "\
 ✗ test (ubuntu) › Run tests: exit code 101
   error: assertion failed (src/a.rs:3:7)
@@ -415,6 +422,46 @@ fn quiet_of_a_red_run() {
     assert_eq!(out.text(), expected);
 }
 
+fn serde_lines(events: &[Event]) -> String {
+    events.iter().fold(String::new(), |text, event| {
+        text + &serde_json::to_string(event).unwrap() + "\n"
+    })
+}
+
+proptest! {
+    #[test]
+    fn json_of_any_output_is_what_serde_writes(
+        text in ".*",
+        name in ".*",
+        millis in -5_000_000_000_000_i64..5_000_000_000_000,
+        nested in proptest::collection::vec(0_usize..9, 0..3),
+    ) {
+        let mut story = Story::default();
+        let (build, mut step) = (job(&name, "build"), step(1, &name));
+        step.nested = nested;
+        story.say(&build, &step, "first");
+        story.say(&build, &step, &text);
+        story.events[1].time = Timestamp::from_millisecond(millis).unwrap();
+        let page = Page::default();
+        let json = Json::new(page.writer());
+        play(&json, &story.events);
+        json.tick();
+        story.events[0].version = Some(1);
+        prop_assert_eq!(page.text(), serde_lines(&story.events));
+    }
+
+    #[test]
+    fn tamed_text_only_sets_colours(text in "[a-z\\[;0-9mHJ\u{1b}\u{9b}\u{7}\r\n\t\\]\\\\]*") {
+        let tamed = tame(&text);
+        let rest = sgr().replace_all(&tamed, "");
+        prop_assert!(!rest.chars().any(|c| c.is_control() && c != '\t'), "{tamed:?}");
+    }
+}
+
+fn sgr() -> regex::Regex {
+    regex::Regex::new("\x1b\\[[0-9;:]*m").unwrap()
+}
+
 #[test]
 fn json_is_what_serde_writes() {
     let mut events = red();
@@ -427,11 +474,7 @@ fn json_is_what_serde_writes() {
     let page = Page::default();
     play(&Json::new(page.writer()), &events);
     events[0].version = Some(1);
-    let expected: String = events
-        .iter()
-        .map(|event| serde_json::to_string(event).unwrap() + "\n")
-        .collect();
-    assert_eq!(page.text(), expected);
+    assert_eq!(page.text(), serde_lines(&events));
     let first = r#"{"seq":1,"version":1,"time":"1970-01-01T00:00:00.1Z","run":"r1","kind":"run.started","event":"push""#;
     assert!(page.text().starts_with(first), "{}", page.text());
     for (line, event) in page.text().lines().zip(&events) {
@@ -487,7 +530,7 @@ fn live_at_the_end() {
     let live = live(&term, 90);
     let events = red();
     play(&live, &events);
-    let output: String = (1..=22).map(|n| format!("  test {n}\n")).collect();
+    let output = test_lines("  ", 1);
     let expected = "\
 ── build ──
 ▶ Compile

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use annotate_snippets::{Annotation, AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
 
 use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
 
@@ -22,12 +22,14 @@ pub fn render(diagnostic: &Diagnostic, colors: Colors) -> String {
     let title = level
         .primary_title(visible(&diagnostic.message))
         .id(diagnostic.code);
+    let marked = diagnostic.span.is_some() || !diagnostic.labels.is_empty();
     let excerpt = diagnostic
         .file
         .as_ref()
         .map(|file| Excerpt::of(file, diagnostic));
     let mut group = match &excerpt {
-        Some(excerpt) => title.element(excerpt.snippet(diagnostic)),
+        Some(excerpt) if marked => title.element(excerpt.snippet(diagnostic)),
+        Some(excerpt) => title.element(Origin::path(visible(&excerpt.file.path))),
         None => title.elements(Vec::<annotate_snippets::Message<'_>>::new()),
     };
     for help in &diagnostic.help {
