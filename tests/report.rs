@@ -10,6 +10,7 @@ use lrun::event::{
     Annotation, Conclusion, Event, EventKind, JobKey, Level, Listener, Phase, StepKey, Stream,
 };
 use lrun::report::live::Screen;
+use lrun::report::panel::Size;
 use lrun::report::terminal_text::tame;
 use lrun::report::{Colors, JobName, Json, Live, Options, Plain, Quiet};
 use proptest::prelude::*;
@@ -323,10 +324,10 @@ push (the only event): octo/app refs/heads/main 0123456, ci.yml, 4 jobs
     let tail = test_lines("    ", 3);
     let summary = "
 Summary
-  ! mac                     unavailable: no machine here has the label macos-latest
-  ✓ build           1m 05s  success
-  ✗ test (ubuntu)   1m 05s  failure
-  - deploy                  skipped: test did not succeed
+  !         mac: unavailable, no machine here has the label macos-latest
+  ✓  1m 05s build
+  ✗  1m 05s test (ubuntu): failure
+  -         deploy: skipped, test did not succeed
 
 ✗ test (ubuntu) › Run tests: exit code 101
   error: assertion failed (src/a.rs:3:7)
@@ -383,6 +384,103 @@ fn plain_colours_when_told() {
 }
 
 #[test]
+fn plain_shows_what_has_gathered_at_a_tick() {
+    let out = Page::default();
+    let plain = Plain::new(out.writer(), out.writer(), Options::default());
+    let mut story = Story::default();
+    story.say(&job("build", "build"), &step(1, "x"), "one");
+    story.say(&job("build", "build"), &step(1, "x"), "two");
+    play(&plain, &story.events);
+    plain.tick();
+    assert_eq!(out.text(), "[build] one\n[build] two\n");
+}
+
+#[test]
+fn a_reader_that_is_gone_ends_nothing() {
+    struct Gone;
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+    play(
+        &Plain::new(Box::new(Gone), Box::new(Gone), Options::default()),
+        &red(),
+    );
+    play(&Json::new(Box::new(Gone)), &red());
+}
+
+#[test]
+fn a_job_that_failed_outside_its_steps_shows_its_errors() {
+    let mut story = Story::default();
+    let build = job("build", "build");
+    story.tell(
+        Some(&build),
+        None,
+        EventKind::JobStarted { runs_on: vec![] },
+    );
+    story.tell(
+        Some(&build),
+        None,
+        annotation(Level::Error, "the container did not start"),
+    );
+    story.tell(Some(&build), None, job_ended(Conclusion::Failure));
+    let end = EventKind::RunFinished {
+        conclusion: Conclusion::Failure,
+        duration_ms: 1,
+        exit_code: 1,
+        unavailable: 0,
+        rerun: None,
+    };
+    story.tell(None, None, end);
+    let (out, _) = plain(&story.events, Options::default());
+    let expected = "
+Summary
+  ✗  1m 05s build: failure
+
+✗ build failed
+  error: the container did not start (src/a.rs:3:7)
+
+✗ failure in 0.0s (exit code 1)
+";
+    assert!(out.ends_with(expected), "{out}");
+}
+
+#[test]
+fn a_composite_action_is_indented_and_named_when_it_fails() {
+    let mut story = Story::default();
+    let (build, outer) = (job("build", "build"), step(1, "Run ./action"));
+    let mut inner = step(1, "Run make");
+    inner.nested = vec![1];
+    story.tell(Some(&build), Some(&outer), EventKind::StepStarted);
+    story.step(&build, &inner, 2, &["no rule"]);
+    story.tell(Some(&build), Some(&outer), ended(2));
+    story.tell(Some(&build), None, job_ended(Conclusion::Failure));
+    let end = EventKind::RunFinished {
+        conclusion: Conclusion::Failure,
+        duration_ms: 1,
+        exit_code: 1,
+        unavailable: 0,
+        rerun: None,
+    };
+    story.tell(None, None, end);
+    let (out, _) = plain(&story.events, Options::default());
+    let log = "\
+[build] ▶ Run ./action
+[build]   ▶ Run make
+[build]   no rule
+[build]   ✗ Run make 1.2s: failure, exit code 2
+[build] ✗ Run ./action 1.2s: failure, exit code 2
+";
+    assert!(out.starts_with(log), "{out}");
+    let end = "\n✗ build › Run ./action › Run make: exit code 2\n    no rule\n";
+    assert!(out.contains(end), "{out}");
+}
+
+#[test]
 fn quiet_says_nothing_of_a_green_run() {
     let (out, err) = (Page::default(), Page::default());
     play(
@@ -429,6 +527,8 @@ fn serde_lines(events: &[Event]) -> String {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn json_of_any_output_is_what_serde_writes(
         text in ".*",
@@ -485,7 +585,7 @@ fn json_is_what_serde_writes() {
 fn live(term: &InMemoryTerm, rows: usize) -> Live {
     let screen = Screen {
         target: ProgressDrawTarget::term_like(Box::new(term.clone())),
-        rows: Box::new(move || rows),
+        size: Box::new(move || Size { rows, columns: 80 }),
         now: Box::new(|| Timestamp::from_millisecond(5000).unwrap()),
     };
     let out = Box::new(OnScreen(term.clone()));

@@ -159,6 +159,7 @@ impl JobSummary {
         }
     }
 
+    /// The job's line in the list of all.
     pub fn row(&self, name: &str, colors: Colors) -> String {
         match &self.end {
             Some(EventKind::JobFinished {
@@ -167,31 +168,30 @@ impl JobSummary {
                 duration_ms,
             }) => {
                 let tint = style::tint(*outcome);
-                format!(
-                    "{} {name}  {:>7}  {}",
-                    colors.paint(tint, style::symbol(*outcome)),
-                    Millis(*duration_ms),
-                    colors.paint(tint, style::result(*outcome, *conclusion)),
-                )
+                let symbol = colors.paint(tint, style::symbol(*outcome));
+                let mut row = format!("{symbol} {:>7} {name}", Millis(*duration_ms));
+                if *outcome != Conclusion::Success {
+                    let result = style::result(*outcome, *conclusion);
+                    _ = write!(row, ": {}", colors.paint(tint, result));
+                }
+                row
             }
             Some(EventKind::JobSkipped { reason }) => {
-                let reason = if reason.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {reason}")
-                };
-                let row = format!("- {name}  {:>7}  skipped{reason}", "");
+                let mut row = format!("- {:>7} {name}: skipped", "");
+                if !reason.is_empty() {
+                    _ = write!(row, ", {reason}");
+                }
                 colors.paint(Tint::Dim, row).to_string()
             }
             Some(EventKind::JobUnavailable { reason, .. }) => {
                 let row = format!(
-                    "{} {name}  {:>7}  unavailable: {reason}",
+                    "{} {:>7} {name}: unavailable, {reason}",
                     style::UNAVAILABLE,
                     ""
                 );
                 colors.paint(Tint::Red, row).to_string()
             }
-            _ => format!("? {name}  {:>7}  unfinished", ""),
+            _ => format!("? {:>7} {name}: unfinished", ""),
         }
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::event::{Event, EventKind, JobKey, Listener};
 
 use super::job_log::{JobLog, JobState};
-use super::panel::Panel;
+use super::panel::{Panel, Size};
 use super::roster::Roster;
 use super::sink::Sink;
 use super::style::{Millis, Tint};
@@ -25,8 +25,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The terminal and the clock that the view is drawn by.
 pub struct Screen {
     pub target: ProgressDrawTarget,
-    /// Rows of the terminal, asked at each drawing: it may be resized.
-    pub rows: Box<dyn Fn() -> usize + Send + Sync>,
+    /// Asked at each drawing: the terminal may be resized.
+    pub size: Box<dyn Fn() -> Size + Send + Sync>,
     pub now: Box<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
@@ -36,7 +36,13 @@ impl Screen {
         let term = console::Term::stderr();
         Self {
             target: ProgressDrawTarget::stderr(),
-            rows: Box::new(move || usize::from(term.size().0)),
+            size: Box::new(move || {
+                let (rows, columns) = term.size();
+                Size {
+                    rows: rows.into(),
+                    columns: columns.into(),
+                }
+            }),
             now: Box::new(Timestamp::now),
         }
     }
@@ -93,7 +99,7 @@ impl Live {
             state: Mutex::new(State {
                 out: Sink::new(out),
                 err: Sink::new(err),
-                panel: Panel::new(screen.target, screen.rows),
+                panel: Panel::new(screen.target, screen.size),
                 now: screen.now,
                 options,
                 workflows: Workflows::default(),

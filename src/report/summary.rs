@@ -98,15 +98,8 @@ impl Summary {
             return;
         }
         _ = writeln!(text, "\n{}", colors.paint(Tint::Bold, "Summary"));
-        let names: Vec<String> = self.jobs.iter().map(|(key, _)| self.name(key)).collect();
-        let width = names
-            .iter()
-            .map(|name| console::measure_text_width(name))
-            .max();
-        let width = width.unwrap_or(0).min(60);
-        for (name, (_, job)) in names.iter().zip(self.jobs.iter()) {
-            let pad = " ".repeat(width.saturating_sub(console::measure_text_width(name)));
-            _ = writeln!(text, "  {}", job.row(&format!("{name}{pad}"), colors));
+        for (key, job) in self.jobs.iter() {
+            _ = writeln!(text, "  {}", job.row(&self.name(key), colors));
         }
     }
 
