@@ -79,7 +79,7 @@ impl State {
     /// The same bytes as serde writes, an order of magnitude faster: flattening is slow, and most events are output.
     fn output(&mut self, event: &Event, stream: Stream, text: &str) {
         let place = match self.place.take() {
-            Some(place) if place.job == event.job && place.step == event.step => place,
+            Some(place) if place.is_of(event) => place,
             _ => Place::of(event),
         };
         let buffer = self.sink.buffer();
@@ -102,6 +102,17 @@ impl State {
 }
 
 impl Place {
+    fn is_of(&self, event: &Event) -> bool {
+        let jobs = match (&self.job, &event.job) {
+            (Some(one), Some(two)) => one.same(two),
+            (one, two) => one == two,
+        };
+        jobs && match (&self.step, &event.step) {
+            (Some(one), Some(two)) => one.same(two),
+            (one, two) => one == two,
+        }
+    }
+
     fn of(event: &Event) -> Self {
         let mut json = Vec::new();
         if let Some(job) = &event.job {
