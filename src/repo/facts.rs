@@ -122,6 +122,14 @@ impl Repo {
         resolved(root).is_ok_and(|root| root != self.top_level && root.starts_with(&self.top_level))
     }
 
+    /// The root relative to the top level, with `/`; `None` for one that is not below it.
+    pub fn prefix_of(&self, root: &Path) -> Option<String> {
+        let root = resolved(root).ok()?;
+        let below = root.strip_prefix(&self.top_level).ok()?;
+        let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+        (!parts.is_empty()).then(|| parts.join("/"))
+    }
+
     pub fn is_shallow(&self) -> bool {
         self.git.is_shallow()
     }
@@ -136,6 +144,12 @@ impl Repo {
             sha: self.head_id().map(|id| id.to_string()),
             symbolic,
         }
+    }
+
+    /// The message of HEAD's commit: `[skip ci]` may stand there.
+    pub fn head_message(&self) -> Option<String> {
+        let commit = self.git.find_commit(self.head_id()?).ok()?;
+        Some(String::from_utf8_lossy(commit.message_bytes()).into_owned())
     }
 
     pub(super) fn head_id(&self) -> Option<Oid> {
@@ -278,8 +292,8 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::repo::Content;
     use crate::repo::scratch::Scratch;
+    use crate::repo::{Content, JobView};
 
     fn discover(dir: &Path) -> Repo {
         Repo::discover(dir, &GitEnv::default()).unwrap().unwrap()
@@ -300,6 +314,7 @@ mod tests {
         let repo = discover(&below);
         assert_eq!(repo.top_level(), scratch.path);
         assert!(repo.is_below_top_level(&below));
+        assert_eq!(repo.prefix_of(&below).as_deref(), Some("sub/dir"));
         assert!(!repo.is_below_top_level(&scratch.path));
         assert!(!repo.is_below_top_level(scratch.path.parent().unwrap()));
         assert!(!repo.is_below_top_level(&scratch.path.join("absent")));
@@ -393,14 +408,15 @@ mod tests {
         });
         let hooked = Repo::discover(&scratch.path, &env).unwrap().unwrap();
         assert_eq!(hooked.index_path(), scratch.path.join(".git/next-index"));
-        assert!(hooked.uncommitted(Content::Staged, &[]).unwrap().is_empty());
-        assert!(hooked.dirty_tree(Content::Staged).unwrap().is_clean());
+        let staged = JobView {
+            content: Content::Staged,
+            ..JobView::default()
+        };
+        assert!(hooked.uncommitted(&staged).unwrap().is_empty());
+        assert!(hooked.dirty_tree(&staged).unwrap().is_clean());
         let plain = scratch.repo();
-        assert_eq!(plain.uncommitted(Content::Staged, &[]).unwrap().len(), 1);
-        assert_eq!(
-            plain.dirty_tree(Content::Staged).unwrap().to_string(),
-            "1 modified"
-        );
+        assert_eq!(plain.uncommitted(&staged).unwrap().len(), 1);
+        assert_eq!(plain.dirty_tree(&staged).unwrap().to_string(), "1 modified");
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod scratch;
 
 use std::path::PathBuf;
 
-pub use changes::{Content, DirtyTree};
+pub use changes::{Content, DirtyTree, JobView};
 pub use facts::{GitEnv, Head, Repo};
 pub use identity::{Identity, IdentityRequest};
 pub use remotes::RemoteUrl;

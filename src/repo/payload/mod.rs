@@ -55,7 +55,7 @@ pub fn make(repo: Option<&Repo>, request: &PayloadRequest<'_>) -> Result<GithubE
             .sha
             .map_or_else(|| ZEROS.to_owned(), |id| id.to_string()),
         git_ref: draft.git_ref,
-        changed_files: draft.changed_files,
+        changed_files: draft.changed_files.map(|files| from_root(request, files)),
         payload,
         notes,
     };
@@ -65,6 +65,14 @@ pub fn make(repo: Option<&Repo>, request: &PayloadRequest<'_>) -> Result<GithubE
     }
     request.overrides.apply(&mut event);
     Ok(event)
+}
+
+/// Changed files as the workflows of the root name them.
+fn from_root(request: &PayloadRequest<'_>, files: Vec<String>) -> Vec<String> {
+    files
+        .iter()
+        .filter_map(|file| request.view.inside(file).map(str::to_owned))
+        .collect()
 }
 
 fn draft_of(scene: &Scene<'_>) -> Result<Draft, RepoError> {

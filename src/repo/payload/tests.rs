@@ -272,8 +272,8 @@ fn uncommitted_changes_that_the_job_sees_count_as_changed() {
     scratch.write(".secrets", "X=1");
     let with = |content| {
         event_with(&scratch, "push", |request| {
-            request.content = content;
-            request.withheld = vec![".secrets".to_owned()];
+            request.view.content = content;
+            request.view.withheld = vec![".secrets".to_owned()];
         })
     };
     assert_eq!(
@@ -514,7 +514,7 @@ fn events_of_the_default_branch_take_its_ref_and_tip() {
     );
     assert_eq!(event(&scratch, "schedule").payload["schedule"], "0 0 * * *");
     let timed = event_with(&scratch, "schedule", |r| {
-        r.cron = Some("5 4 * * 1".to_owned())
+        r.cron = Some("5 4 * * 1".to_owned());
     });
     assert_eq!(timed.payload["schedule"], "5 4 * * 1");
     let dispatch = given(
@@ -597,7 +597,7 @@ fn other_events_carry_their_object_and_ref() {
     assert_eq!(by_tag.git_ref, "refs/tags/v1");
     assert_eq!(by_tag.payload["deployment_status"]["state"], "success");
     let listed = event_with(&scratch, "issues", |r| {
-        r.action = Some("labeled".to_owned())
+        r.action = Some("labeled".to_owned());
     });
     assert_eq!(listed.action(), Some("labeled"));
 }
@@ -653,4 +653,17 @@ fn a_repo_is_shared_by_events_without_a_change_to_it() {
         make(Some(&repo), &request).unwrap(),
         make(Some(&repo), &request).unwrap()
     );
+}
+
+#[test]
+fn below_the_top_level_changed_files_count_from_the_root() {
+    let (scratch, first, _) = ahead_of_origin();
+    scratch.commit("sub/c", "1");
+    scratch.write("sub/d", "1");
+    scratch.write("e", "1");
+    let event = event_with(&scratch, "push", |request| {
+        request.view.within = Some("sub".to_owned());
+    });
+    assert_eq!(changed(&event), ["c", "d"]);
+    assert_eq!(event.payload["before"], first.to_string());
 }
