@@ -7,6 +7,7 @@ pub mod changes;
 pub mod facts;
 pub mod identity;
 pub mod payload;
+mod refs;
 pub mod remotes;
 
 #[cfg(test)]
