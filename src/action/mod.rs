@@ -1,1 +1,3 @@
 //! Room action.
+
+pub mod local;
