@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::Path;
 
-use git2::{Delta, Diff, DiffOptions, Oid, Sort, Status, StatusOptions, Tree};
+use git2::{
+    Delta, Diff, DiffOptions, IndexEntryExtendedFlag, Oid, Sort, Status, StatusOptions, Tree,
+};
 
 use super::{Repo, RepoError};
 
@@ -148,6 +151,7 @@ impl Repo {
         let diff = diff.map_err(failed)?;
         Ok(files_of(&diff)
             .into_iter()
+            .filter(|file| file.kind != ChangeKind::Removed || !self.is_left_out(&file.path))
             .filter(|file| !view.hides(&file.path, file.kind == ChangeKind::Untracked))
             .map(|file| file.path)
             .collect())
@@ -177,7 +181,9 @@ impl Repo {
             .map_err(RepoError::git("can not read the state of the working tree"))?;
         for entry in &statuses {
             let path = String::from_utf8_lossy(entry.path_bytes());
-            if view.hides(&path, entry.status() == Status::WT_NEW) {
+            if view.hides(&path, entry.status() == Status::WT_NEW)
+                || entry.status() == Status::WT_DELETED && self.is_left_out(&path)
+            {
                 continue;
             }
             if let Some(count) = dirty.counter(entry.status()) {
@@ -185,6 +191,19 @@ impl Repo {
             }
         }
         Ok(dirty)
+    }
+
+    /// Whether a sparse checkout leaves a file out, so that its absence is no change.
+    fn is_left_out(&self, path: &str) -> bool {
+        let entry = self
+            .git
+            .index()
+            .ok()
+            .and_then(|index| index.get_path(Path::new(path), 0));
+        entry.is_some_and(|entry| {
+            IndexEntryExtendedFlag::from_bits_truncate(entry.flags_extended)
+                .contains(IndexEntryExtendedFlag::SKIP_WORKTREE)
+        })
     }
 
     pub(super) fn merge_base(&self, one: Oid, two: Oid) -> Option<Oid> {
@@ -371,13 +390,32 @@ mod tests {
     }
 
     #[test]
+    fn a_file_outside_a_sparse_checkout_is_no_change() {
+        let scratch = Scratch::new();
+        scratch.commit("a", "1");
+        scratch.commit("b", "1");
+        let mut index = scratch.git.index().unwrap();
+        let mut entry = index.get_path(Path::new("a"), 0).unwrap();
+        entry.flags_extended |= IndexEntryExtendedFlag::SKIP_WORKTREE.bits();
+        index.add(&entry).unwrap();
+        index.write().unwrap();
+        fs::remove_file(scratch.path.join("a")).unwrap();
+        let repo = scratch.repo();
+        let view = view(Content::WorkingTree);
+        assert!(repo.uncommitted(&view).unwrap().is_empty());
+        assert!(repo.dirty_tree(&view).unwrap().is_clean());
+        fs::remove_file(scratch.path.join("b")).unwrap();
+        assert_eq!(Vec::from_iter(repo.uncommitted(&view).unwrap()), ["b"]);
+    }
+
+    #[test]
     fn a_rename_counts_under_both_names() {
         let scratch = Scratch::new();
         let before = scratch.commit("old", "the same text\n");
         fs::rename(scratch.path.join("old"), scratch.path.join("new")).unwrap();
         let mut index = scratch.git.index().unwrap();
-        index.remove_path(std::path::Path::new("old")).unwrap();
-        index.add_path(std::path::Path::new("new")).unwrap();
+        index.remove_path(Path::new("old")).unwrap();
+        index.add_path(Path::new("new")).unwrap();
         index.write().unwrap();
         let repo = scratch.repo();
         let staged = repo.uncommitted(&view(Content::Staged)).unwrap();

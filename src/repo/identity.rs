@@ -36,6 +36,8 @@ pub struct Identity {
     pub server_url: String,
     pub default_branch: String,
     pub actor: String,
+    /// The git user's own login, whoever acts: `github.user`, else `user.name`.
+    pub user_login: String,
     /// Of git's `user.name` and `user.email`; empty where git has none.
     pub user_name: String,
     pub user_email: String,
@@ -71,9 +73,9 @@ impl Identity {
             .or_else(|| remote_head(repo?, remote.as_deref()?))
             .or_else(|| config("init.defaultBranch"))
             .unwrap_or_else(|| "main".to_owned());
+        let user_login = config("github.user").or_else(|| config("user.name"));
         let actor = non_empty(request.actor)
-            .or_else(|| config("github.user"))
-            .or_else(|| config("user.name"))
+            .or_else(|| user_login.clone())
             .or_else(|| non_empty(request.login))
             .or_else(account_name)
             .unwrap_or_else(|| "local".to_owned());
@@ -82,6 +84,7 @@ impl Identity {
             server_url,
             default_branch,
             actor,
+            user_login: user_login.unwrap_or_default(),
             user_name: config("user.name").unwrap_or_default(),
             user_email: config("user.email").unwrap_or_default(),
             remote,
