@@ -1,5 +1,6 @@
 //! What `uses:` means: references, and manifests of actions.
 
+pub mod local;
 pub mod manifest;
 pub mod reference;
 

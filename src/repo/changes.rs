@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::Path;
 
-use git2::{Delta, Diff, DiffOptions, Oid, Sort, Status, StatusOptions, Tree};
+use git2::{
+    Delta, Diff, DiffOptions, IndexEntryExtendedFlag, Oid, Sort, Status, StatusOptions, Tree,
+};
 
 use super::{Repo, RepoError};
 
@@ -20,6 +23,31 @@ pub enum Content {
     Staged,
     /// Exactly the commit.
     Clean,
+}
+
+/// What jobs see of the user's tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobView {
+    pub content: Content,
+    /// Untracked files that jobs never get: `.secrets` and the like, relative to the top level.
+    pub withheld: Vec<String>,
+    /// The root relative to the top level, where it is below it ([`Repo::prefix_of`]).
+    pub within: Option<String>,
+}
+
+impl JobView {
+    fn hides(&self, path: &str, is_untracked: bool) -> bool {
+        self.inside(path).is_none()
+            || is_untracked && self.withheld.iter().any(|withheld| withheld == path)
+    }
+
+    /// The path from the root, if it is inside.
+    pub(super) fn inside<'p>(&self, path: &'p str) -> Option<&'p str> {
+        match &self.within {
+            Some(root) => path.strip_prefix(root.as_str())?.strip_prefix('/'),
+            None => Some(path),
+        }
+    }
 }
 
 /// How far the tree is from HEAD.
@@ -102,12 +130,8 @@ impl Repo {
         }
     }
 
-    /// What the job sees changed against HEAD; `withheld` are untracked files that jobs never get.
-    pub fn uncommitted(
-        &self,
-        content: Content,
-        withheld: &[String],
-    ) -> Result<BTreeSet<String>, RepoError> {
+    /// What jobs see changed against HEAD, from the top level.
+    pub fn uncommitted(&self, view: &JobView) -> Result<BTreeSet<String>, RepoError> {
         let failed = RepoError::git("can not compare the working tree with HEAD");
         let tree = self.head_tree();
         let mut options = DiffOptions::new();
@@ -115,7 +139,7 @@ impl Repo {
             .include_untracked(true)
             .recurse_untracked_dirs(true)
             .ignore_submodules(true);
-        let diff = match content {
+        let diff = match view.content {
             Content::Clean => return Ok(BTreeSet::new()),
             Content::Staged => self
                 .git
@@ -127,18 +151,19 @@ impl Repo {
         let diff = diff.map_err(failed)?;
         Ok(files_of(&diff)
             .into_iter()
-            .filter(|file| file.kind != ChangeKind::Untracked || !withheld.contains(&file.path))
+            .filter(|file| file.kind != ChangeKind::Removed || !self.is_left_out(&file.path))
+            .filter(|file| !view.hides(&file.path, file.kind == ChangeKind::Untracked))
             .map(|file| file.path)
             .collect())
     }
 
-    /// Counts what `content` has beyond HEAD, for the one line that announces it.
-    pub fn dirty_tree(&self, content: Content) -> Result<DirtyTree, RepoError> {
+    /// Counts what jobs see beyond HEAD, for the one line that announces it.
+    pub fn dirty_tree(&self, view: &JobView) -> Result<DirtyTree, RepoError> {
         let mut dirty = DirtyTree::default();
-        if content == Content::Clean {
+        if view.content == Content::Clean {
             return Ok(dirty);
         }
-        let staged = content == Content::Staged;
+        let staged = view.content == Content::Staged;
         let mut options = StatusOptions::new();
         options
             .include_untracked(!staged)
@@ -155,11 +180,30 @@ impl Repo {
             .statuses(Some(&mut options))
             .map_err(RepoError::git("can not read the state of the working tree"))?;
         for entry in &statuses {
+            let path = String::from_utf8_lossy(entry.path_bytes());
+            if view.hides(&path, entry.status() == Status::WT_NEW)
+                || entry.status() == Status::WT_DELETED && self.is_left_out(&path)
+            {
+                continue;
+            }
             if let Some(count) = dirty.counter(entry.status()) {
                 *count += 1;
             }
         }
         Ok(dirty)
+    }
+
+    /// Whether a sparse checkout leaves a file out, so that its absence is no change.
+    fn is_left_out(&self, path: &str) -> bool {
+        let entry = self
+            .git
+            .index()
+            .ok()
+            .and_then(|index| index.get_path(Path::new(path), 0));
+        entry.is_some_and(|entry| {
+            IndexEntryExtendedFlag::from_bits_truncate(entry.flags_extended)
+                .contains(IndexEntryExtendedFlag::SKIP_WORKTREE)
+        })
     }
 
     pub(super) fn merge_base(&self, one: Oid, two: Oid) -> Option<Oid> {
@@ -281,6 +325,41 @@ mod tests {
     use super::*;
     use crate::repo::scratch::Scratch;
 
+    fn view(content: Content) -> JobView {
+        JobView {
+            content,
+            ..JobView::default()
+        }
+    }
+
+    #[test]
+    fn what_jobs_do_not_see_does_not_count() {
+        let scratch = Scratch::new();
+        scratch.commit("a", "1");
+        for file in ["a", ".secrets", "sub/.secrets", "sub/x", "subway"] {
+            scratch.write(file, "22");
+        }
+        let repo = scratch.repo();
+        let mut view = JobView {
+            withheld: vec![".secrets".to_owned()],
+            ..JobView::default()
+        };
+        assert_eq!(
+            Vec::from_iter(repo.uncommitted(&view).unwrap()),
+            ["a", "sub/.secrets", "sub/x", "subway"]
+        );
+        assert_eq!(
+            repo.dirty_tree(&view).unwrap().to_string(),
+            "1 modified, 3 untracked"
+        );
+        view.within = repo.prefix_of(&scratch.path.join("sub"));
+        assert_eq!(
+            Vec::from_iter(repo.uncommitted(&view).unwrap()),
+            ["sub/.secrets", "sub/x"]
+        );
+        assert_eq!(repo.dirty_tree(&view).unwrap().untracked, 2);
+    }
+
     #[test]
     fn a_dirty_tree_is_counted_by_kind() {
         let scratch = Scratch::new();
@@ -288,7 +367,11 @@ mod tests {
             scratch.commit(file, "1");
         }
         let repo = scratch.repo();
-        assert!(repo.dirty_tree(Content::WorkingTree).unwrap().is_clean());
+        assert!(
+            repo.dirty_tree(&view(Content::WorkingTree))
+                .unwrap()
+                .is_clean()
+        );
         scratch.write("a", "22");
         scratch.write("b", "22");
         fs::remove_file(scratch.path.join("c")).unwrap();
@@ -296,14 +379,33 @@ mod tests {
         scratch.stage("new");
         scratch.write("x/1", "1");
         scratch.write("x/2", "1");
-        let tree = repo.dirty_tree(Content::WorkingTree).unwrap();
+        let tree = repo.dirty_tree(&view(Content::WorkingTree)).unwrap();
         assert_eq!(
             tree.to_string(),
             "2 modified, 1 added, 1 deleted, 2 untracked"
         );
-        let staged = repo.dirty_tree(Content::Staged).unwrap();
+        let staged = repo.dirty_tree(&view(Content::Staged)).unwrap();
         assert_eq!(staged.to_string(), "1 added");
-        assert!(repo.dirty_tree(Content::Clean).unwrap().is_clean());
+        assert!(repo.dirty_tree(&view(Content::Clean)).unwrap().is_clean());
+    }
+
+    #[test]
+    fn a_file_outside_a_sparse_checkout_is_no_change() {
+        let scratch = Scratch::new();
+        scratch.commit("a", "1");
+        scratch.commit("b", "1");
+        let mut index = scratch.git.index().unwrap();
+        let mut entry = index.get_path(Path::new("a"), 0).unwrap();
+        entry.flags_extended |= IndexEntryExtendedFlag::SKIP_WORKTREE.bits();
+        index.add(&entry).unwrap();
+        index.write().unwrap();
+        fs::remove_file(scratch.path.join("a")).unwrap();
+        let repo = scratch.repo();
+        let view = view(Content::WorkingTree);
+        assert!(repo.uncommitted(&view).unwrap().is_empty());
+        assert!(repo.dirty_tree(&view).unwrap().is_clean());
+        fs::remove_file(scratch.path.join("b")).unwrap();
+        assert_eq!(Vec::from_iter(repo.uncommitted(&view).unwrap()), ["b"]);
     }
 
     #[test]
@@ -312,11 +414,11 @@ mod tests {
         let before = scratch.commit("old", "the same text\n");
         fs::rename(scratch.path.join("old"), scratch.path.join("new")).unwrap();
         let mut index = scratch.git.index().unwrap();
-        index.remove_path(std::path::Path::new("old")).unwrap();
-        index.add_path(std::path::Path::new("new")).unwrap();
+        index.remove_path(Path::new("old")).unwrap();
+        index.add_path(Path::new("new")).unwrap();
         index.write().unwrap();
         let repo = scratch.repo();
-        let staged = repo.uncommitted(Content::Staged, &[]).unwrap();
+        let staged = repo.uncommitted(&view(Content::Staged)).unwrap();
         assert_eq!(Vec::from_iter(staged), ["new", "old"]);
         let after = scratch.commit_index("rename");
         let changed = repo.changed_between(Some(before), after).unwrap();

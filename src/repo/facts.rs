@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use git2::{BranchType, ErrorCode, Index, Oid, Repository};
+use git2::{ErrorCode, Index, Oid, Repository};
 
 use super::RepoError;
 
@@ -122,6 +122,14 @@ impl Repo {
         resolved(root).is_ok_and(|root| root != self.top_level && root.starts_with(&self.top_level))
     }
 
+    /// The root relative to the top level, with `/`; `None` for one that is not below it.
+    pub fn prefix_of(&self, root: &Path) -> Option<String> {
+        let root = resolved(root).ok()?;
+        let below = root.strip_prefix(&self.top_level).ok()?;
+        let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+        (!parts.is_empty()).then(|| parts.join("/"))
+    }
+
     pub fn is_shallow(&self) -> bool {
         self.git.is_shallow()
     }
@@ -138,106 +146,14 @@ impl Repo {
         }
     }
 
+    /// The message of HEAD's commit: `[skip ci]` may stand there.
+    pub fn head_message(&self) -> Option<String> {
+        let commit = self.git.find_commit(self.head_id()?).ok()?;
+        Some(String::from_utf8_lossy(commit.message_bytes()).into_owned())
+    }
+
     pub(super) fn head_id(&self) -> Option<Oid> {
         self.git.head().ok()?.peel_to_commit().ok().map(|c| c.id())
-    }
-
-    /// The ref that a run of HEAD is about: HEAD's own branch, else the branch, then the tag that points at the commit,
-    /// else the default branch (DESIGN 7).
-    pub fn current_ref(&self, remote: Option<&str>, default_branch: &str) -> String {
-        let fallback = format!("refs/heads/{default_branch}");
-        if let Some(symbolic) = self.head().symbolic {
-            return symbolic;
-        }
-        let Some(head) = self.head_id() else {
-            return fallback;
-        };
-        let branches = self.branches_at(head, remote);
-        if branches.iter().any(|branch| branch == default_branch) {
-            return fallback;
-        }
-        if let Some(branch) = branches.first() {
-            return format!("refs/heads/{branch}");
-        }
-        match self.tags_at(head).first() {
-            Some(tag) => format!("refs/tags/{tag}"),
-            None => fallback,
-        }
-    }
-
-    /// Branches at a commit by name: local ones, then those of the remote.
-    fn branches_at(&self, commit: Oid, remote: Option<&str>) -> Vec<String> {
-        let mut found = Vec::new();
-        for kind in [BranchType::Local, BranchType::Remote] {
-            let mut names: Vec<String> = self
-                .git
-                .branches(Some(kind))
-                .into_iter()
-                .flatten()
-                .filter_map(Result::ok)
-                .filter(|(branch, _)| branch.get().target() == Some(commit))
-                .filter_map(|(branch, _)| {
-                    let name = branch.name().ok().flatten()?;
-                    match kind {
-                        BranchType::Local => Some(name.to_owned()),
-                        BranchType::Remote => {
-                            Some(name.strip_prefix(remote?)?.strip_prefix('/')?.to_owned())
-                        }
-                    }
-                })
-                .collect();
-            names.sort();
-            found.append(&mut names);
-        }
-        found
-    }
-
-    /// Tags at a commit, annotated or not, by name.
-    pub(super) fn tags_at(&self, commit: Oid) -> Vec<String> {
-        let mut tags: Vec<String> = self
-            .git
-            .references_glob("refs/tags/*")
-            .into_iter()
-            .flatten()
-            .filter_map(Result::ok)
-            .filter(|tag| tag.peel_to_commit().is_ok_and(|c| c.id() == commit))
-            .filter_map(|tag| Some(tag.name().ok()?.strip_prefix("refs/tags/")?.to_owned()))
-            .collect();
-        tags.sort();
-        tags
-    }
-
-    /// The commit that a full ref stands for, tags peeled.
-    pub(super) fn commit_at_ref(&self, full_ref: &str) -> Option<Oid> {
-        let reference = self.git.find_reference(full_ref).ok()?;
-        reference.peel_to_commit().ok().map(|commit| commit.id())
-    }
-
-    /// The commit of a branch: as it stands here, else as the remote was last seen to have it.
-    pub(super) fn branch_tip(&self, branch: &str, remote: Option<&str>) -> Option<Oid> {
-        self.commit_at_ref(&format!("refs/heads/{branch}"))
-            .or_else(|| self.remote_tip(branch, remote))
-    }
-
-    /// The commit of a branch as the remote was last seen to have it.
-    pub(super) fn remote_tip(&self, branch: &str, remote: Option<&str>) -> Option<Oid> {
-        self.commit_at_ref(&format!("refs/remotes/{}/{branch}", remote?))
-    }
-
-    /// The commit with this full sha, if it is here.
-    pub(super) fn commit_id(&self, sha: &str) -> Option<Oid> {
-        if sha.len() != super::ZEROS.len() {
-            return None;
-        }
-        let commit = self.git.find_commit(Oid::from_str(sha).ok()?).ok()?;
-        Some(commit.id())
-    }
-
-    /// The remote branch that the current one follows, as a full ref, if one is configured.
-    pub fn upstream(&self) -> Option<String> {
-        let branch = self.head().symbolic?;
-        let name = self.git.branch_upstream_name(&branch).ok()?;
-        name.as_str().ok().map(str::to_owned)
     }
 
     /// A value of git's configuration; an empty one counts as absent.
@@ -278,8 +194,8 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::repo::Content;
     use crate::repo::scratch::Scratch;
+    use crate::repo::{Content, JobView};
 
     fn discover(dir: &Path) -> Repo {
         Repo::discover(dir, &GitEnv::default()).unwrap().unwrap()
@@ -300,6 +216,7 @@ mod tests {
         let repo = discover(&below);
         assert_eq!(repo.top_level(), scratch.path);
         assert!(repo.is_below_top_level(&below));
+        assert_eq!(repo.prefix_of(&below).as_deref(), Some("sub/dir"));
         assert!(!repo.is_below_top_level(&scratch.path));
         assert!(!repo.is_below_top_level(scratch.path.parent().unwrap()));
         assert!(!repo.is_below_top_level(&scratch.path.join("absent")));
@@ -325,31 +242,6 @@ mod tests {
             }
         );
         assert_eq!(repo.current_ref(None, "trunk"), "refs/heads/main");
-    }
-
-    #[test]
-    fn a_detached_head_is_the_branch_then_the_tag_then_the_default_branch() {
-        // DESIGN 7
-        let scratch = Scratch::with_remote();
-        let first = scratch.commit("a", "1");
-        let second = scratch.commit("b", "1");
-        scratch.git.set_head_detached(first).unwrap();
-        let repo = scratch.repo();
-        let current = || repo.current_ref(Some("origin"), "main");
-        assert_eq!(repo.head().symbolic, None);
-        assert_eq!(repo.head().sha, Some(first.to_string()));
-        assert_eq!(current(), "refs/heads/main");
-        let tag = scratch.git.find_object(first, None).unwrap();
-        let by = scratch.git.signature().unwrap();
-        scratch.git.tag("v1", &tag, &by, "one", false).unwrap();
-        assert_eq!(current(), "refs/tags/v1");
-        scratch.set_ref("refs/remotes/origin/next", first);
-        scratch.set_ref("refs/remotes/upstream/other", first);
-        assert_eq!(current(), "refs/heads/next");
-        scratch.set_ref("refs/heads/topic", first);
-        assert_eq!(current(), "refs/heads/topic");
-        scratch.git.set_head_detached(second).unwrap();
-        assert_eq!(current(), "refs/heads/main");
     }
 
     #[test]
@@ -393,14 +285,15 @@ mod tests {
         });
         let hooked = Repo::discover(&scratch.path, &env).unwrap().unwrap();
         assert_eq!(hooked.index_path(), scratch.path.join(".git/next-index"));
-        assert!(hooked.uncommitted(Content::Staged, &[]).unwrap().is_empty());
-        assert!(hooked.dirty_tree(Content::Staged).unwrap().is_clean());
+        let staged = JobView {
+            content: Content::Staged,
+            ..JobView::default()
+        };
+        assert!(hooked.uncommitted(&staged).unwrap().is_empty());
+        assert!(hooked.dirty_tree(&staged).unwrap().is_clean());
         let plain = scratch.repo();
-        assert_eq!(plain.uncommitted(Content::Staged, &[]).unwrap().len(), 1);
-        assert_eq!(
-            plain.dirty_tree(Content::Staged).unwrap().to_string(),
-            "1 modified"
-        );
+        assert_eq!(plain.uncommitted(&staged).unwrap().len(), 1);
+        assert_eq!(plain.dirty_tree(&staged).unwrap().to_string(), "1 modified");
     }
 
     #[test]
@@ -413,19 +306,5 @@ mod tests {
         };
         let error = Repo::discover(&scratch.path, &env).unwrap_err();
         assert!(error.to_string().contains("nowhere"), "{error}");
-    }
-
-    #[test]
-    fn the_upstream_is_the_configured_one() {
-        let scratch = Scratch::with_remote();
-        let first = scratch.commit("a", "1");
-        assert_eq!(scratch.repo().upstream(), None);
-        scratch.set_ref("refs/remotes/origin/main", first);
-        scratch.set("branch.main.remote", "origin");
-        scratch.set("branch.main.merge", "refs/heads/main");
-        assert_eq!(
-            scratch.repo().upstream().as_deref(),
-            Some("refs/remotes/origin/main")
-        );
     }
 }

@@ -36,11 +36,15 @@ pub struct Identity {
     pub server_url: String,
     pub default_branch: String,
     pub actor: String,
+    /// The git user's own login, whoever acts: `github.user`, else `user.name`.
+    pub user_login: String,
     /// Of git's `user.name` and `user.email`; empty where git has none.
     pub user_name: String,
     pub user_email: String,
     /// The remote that counts.
     pub remote: Option<String>,
+    /// Its URL as git's configuration has it.
+    pub remote_url: Option<String>,
     /// Its host, where it has one.
     pub remote_host: Option<String>,
     /// Lines for the user.
@@ -55,9 +59,11 @@ impl Identity {
         };
         let mut notes = Vec::new();
         let remote = repo.and_then(|repo| choose_remote(repo, request.remote_name, &mut notes));
-        let url = repo
-            .zip(remote.as_deref())
-            .and_then(|(repo, remote)| remote_url(repo, remote));
+        let named = repo.zip(remote.as_deref());
+        let raw_url = named.and_then(|(repo, remote)| raw_url(repo, remote));
+        let url = named
+            .zip(raw_url.as_deref())
+            .map(|((repo, remote), raw)| parsed_url(repo, remote, raw));
         let remote_host = url.as_ref().and_then(|url| url.host.clone());
         let server_url = server_url(request.server, remote_host.as_deref(), &mut notes);
         let repository = non_empty(request.repository)
@@ -67,9 +73,9 @@ impl Identity {
             .or_else(|| remote_head(repo?, remote.as_deref()?))
             .or_else(|| config("init.defaultBranch"))
             .unwrap_or_else(|| "main".to_owned());
+        let user_login = config("github.user").or_else(|| config("user.name"));
         let actor = non_empty(request.actor)
-            .or_else(|| config("github.user"))
-            .or_else(|| config("user.name"))
+            .or_else(|| user_login.clone())
             .or_else(|| non_empty(request.login))
             .or_else(account_name)
             .unwrap_or_else(|| "local".to_owned());
@@ -78,12 +84,36 @@ impl Identity {
             server_url,
             default_branch,
             actor,
+            user_login: user_login.unwrap_or_default(),
             user_name: config("user.name").unwrap_or_default(),
             user_email: config("user.email").unwrap_or_default(),
             remote,
+            remote_url: raw_url,
             remote_host,
             notes,
         }
+    }
+
+    /// `github.api_url`.
+    pub fn api_url(&self) -> String {
+        match self.service_host() {
+            Some(host) => format!("https://api.{host}"),
+            None => format!("{}/api/v3", self.server_url),
+        }
+    }
+
+    /// `github.graphql_url`.
+    pub fn graphql_url(&self) -> String {
+        match self.service_host() {
+            Some(host) => format!("https://api.{host}/graphql"),
+            None => format!("{}/api/graphql", self.server_url),
+        }
+    }
+
+    /// The host of a server that GitHub itself runs.
+    fn service_host(&self) -> Option<&str> {
+        let host = self.server_url.strip_prefix("https://")?;
+        (host == "github.com" || host.ends_with(".ghe.com")).then_some(host)
     }
 
     /// The part of `repository` before the slash.
@@ -120,10 +150,9 @@ fn choose_remote(repo: &Repo, wanted: Option<&str>, notes: &mut Vec<String>) -> 
     }
 }
 
-/// The URL as git's configuration has it; one without a host goes through insteadOf first.
-fn remote_url(repo: &Repo, remote: &str) -> Option<RemoteUrl> {
-    let raw = first_value(repo, &format!("remote.{remote}.url"))?;
-    let url = RemoteUrl::parse(&raw);
+/// What a URL says; one without a host goes through insteadOf first.
+fn parsed_url(repo: &Repo, remote: &str, raw: &str) -> RemoteUrl {
+    let url = RemoteUrl::parse(raw);
     // `gh:owner/name` looks like a host and is one only where insteadOf does not know it.
     let may_be_alias = url
         .host
@@ -134,15 +163,16 @@ fn remote_url(repo: &Repo, remote: &str) -> Option<RemoteUrl> {
         && let Ok(rewritten) = known.url()
         && rewritten != raw
     {
-        return Some(RemoteUrl::parse(rewritten));
+        return RemoteUrl::parse(rewritten);
     }
-    Some(url)
+    url
 }
 
-/// The first value of a key: the URL that git fetches from.
-fn first_value(repo: &Repo, key: &str) -> Option<String> {
+/// The first of a remote's URLs is the one that git fetches from.
+fn raw_url(repo: &Repo, remote: &str) -> Option<String> {
     let config = repo.git.config().ok()?;
-    let mut entries = config.multivar(key, None).ok()?;
+    let key = format!("remote.{remote}.url");
+    let mut entries = config.multivar(&key, None).ok()?;
     while let Some(entry) = entries.next() {
         if let Ok(entry) = entry
             && entry.has_value()
@@ -236,6 +266,12 @@ mod tests {
         assert_eq!(identity.repository, "acme/widget");
         assert_eq!((identity.owner(), identity.name()), ("acme", "widget"));
         assert_eq!(identity.server_url, "https://github.com");
+        assert_eq!(identity.api_url(), "https://api.github.com");
+        assert_eq!(identity.graphql_url(), "https://api.github.com/graphql");
+        assert_eq!(
+            identity.remote_url.as_deref(),
+            Some("git@github.com:acme/widget.git")
+        );
         assert_eq!(identity.actor, "mona");
         assert_eq!(identity.user_name, "Mona Lisa");
         assert_eq!(identity.user_email, "mona@example.com");
@@ -287,6 +323,7 @@ mod tests {
         let identity = scratch.identity();
         assert_eq!(identity.repository, "team/widget");
         assert_eq!(identity.server_url, "https://acme.ghe.com");
+        assert_eq!(identity.api_url(), "https://api.acme.ghe.com");
         scratch.set("url.git@github.com:.insteadOf", "gh:");
         scratch.set("remote.origin.url", "gh:acme/gadget");
         assert_eq!(
@@ -313,6 +350,10 @@ mod tests {
                 ..IdentityRequest::default()
             };
             assert_eq!(identity(&scratch, &request).server_url, url);
+            assert_eq!(
+                identity(&scratch, &request).api_url(),
+                format!("{url}/api/v3")
+            );
             assert!(identity(&scratch, &request).notes.is_empty());
         }
     }

@@ -7,6 +7,7 @@ pub mod changes;
 pub mod facts;
 pub mod identity;
 pub mod payload;
+mod refs;
 pub mod remotes;
 
 #[cfg(test)]
@@ -14,7 +15,7 @@ mod scratch;
 
 use std::path::PathBuf;
 
-pub use changes::{Content, DirtyTree};
+pub use changes::{Content, DirtyTree, JobView};
 pub use facts::{GitEnv, Head, Repo};
 pub use identity::{Identity, IdentityRequest};
 pub use remotes::RemoteUrl;

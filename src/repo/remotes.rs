@@ -76,7 +76,18 @@ fn split_scp(url: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(url in "[a-z@:/\\\\\\[\\]. é]{0,20}|.{0,20}") {
+            if let Some(slug) = RemoteUrl::parse(&url).owner_and_name() {
+                prop_assert_eq!(slug.matches('/').count(), 1);
+            }
+        }
+    }
 
     #[test]
     fn every_form_of_url_gives_its_host_and_owner_and_name() {

@@ -72,12 +72,12 @@ fn person(scene: &Scene<'_>, who: &Signature<'_>) -> Value {
     let email = String::from_utf8_lossy(who.email_bytes());
     let identity = scene.identity();
     let login = match email.split_once("@users.noreply.") {
-        Some((user, _)) => Some(user.split_once('+').map_or(user, |(_, login)| login)),
-        None if !email.is_empty() && email == identity.user_email => Some(identity.actor.as_str()),
-        None => None,
+        Some((user, _)) => user.split_once('+').map_or(user, |(_, login)| login),
+        None if email == identity.user_email => identity.user_login.as_str(),
+        None => "",
     };
     let mut person = json!({ "email": email, "name": name });
-    if let Some(login) = login {
+    if !login.is_empty() {
         person["username"] = json!(login);
     }
     person

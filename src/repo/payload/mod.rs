@@ -3,11 +3,11 @@
 //! Everything that git does not know is invented, and stays the same from run to run:
 //! - ids are taken from the SHA-256 of the name of the thing (`owner/name`, a login, `owner/name/pull/1`);
 //! - a repository is public and no fork; people are of type `User`; a pull request, issue or discussion has number 1;
-//! - activity types are those of [`other::default_action`]: ones that default filters let through;
+//! - activity types are those of `other::default_action`: ones that default filters let through;
 //! - times are those of the commit that the event is about;
 //! - a release without a tag at HEAD is of `v0.0.0`; a schedule without a cron text is of `0 0 * * *`.
 //!
-//! To add an event: give it a draft in the file of its group, and a line in [`draft_of`].
+//! To add an event: give it a draft in the file of its group, and a line in `draft_of`.
 
 mod commit;
 mod common;
@@ -55,7 +55,7 @@ pub fn make(repo: Option<&Repo>, request: &PayloadRequest<'_>) -> Result<GithubE
             .sha
             .map_or_else(|| ZEROS.to_owned(), |id| id.to_string()),
         git_ref: draft.git_ref,
-        changed_files: draft.changed_files,
+        changed_files: draft.changed_files.map(|files| from_root(request, &files)),
         payload,
         notes,
     };
@@ -65,6 +65,14 @@ pub fn make(repo: Option<&Repo>, request: &PayloadRequest<'_>) -> Result<GithubE
     }
     request.overrides.apply(&mut event);
     Ok(event)
+}
+
+/// Changed files as the workflows of the root name them.
+fn from_root(request: &PayloadRequest<'_>, files: &[String]) -> Vec<String> {
+    files
+        .iter()
+        .filter_map(|file| request.view.inside(file).map(str::to_owned))
+        .collect()
 }
 
 fn draft_of(scene: &Scene<'_>) -> Result<Draft, RepoError> {

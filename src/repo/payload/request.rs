@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{ref_name, ref_type};
 use crate::plan::GithubEvent;
-use crate::repo::{Content, Identity};
+use crate::repo::{Identity, JobView};
 
 /// An event to be made.
 #[derive(Debug, Clone)]
@@ -16,9 +16,7 @@ pub struct PayloadRequest<'a> {
     pub merge: Option<Map<String, Value>>,
     /// The inputs of `workflow_dispatch`, values as texts.
     pub inputs: Option<Map<String, Value>>,
-    pub content: Content,
-    /// Untracked files that jobs never get: `.secrets` and the like, relative to the top level.
-    pub withheld: Vec<String>,
+    pub view: JobView,
     /// The activity type, where the chosen workflows do not take the default one.
     pub action: Option<String>,
     /// The cron text that fires.
@@ -37,8 +35,7 @@ impl<'a> PayloadRequest<'a> {
             identity,
             merge: None,
             inputs: None,
-            content: Content::default(),
-            withheld: Vec::new(),
+            view: JobView::default(),
             action: None,
             cron: None,
             workflow: None,

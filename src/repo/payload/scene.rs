@@ -161,7 +161,7 @@ impl<'a> Scene<'a> {
     pub(super) fn uncommitted(&self) -> Result<std::collections::BTreeSet<String>, RepoError> {
         self.repo.map_or_else(
             || Ok(std::collections::BTreeSet::new()),
-            |repo| repo.uncommitted(self.request.content, &self.request.withheld),
+            |repo| repo.uncommitted(&self.request.view),
         )
     }
 }
