@@ -17,7 +17,7 @@ mod jobs;
 mod locate;
 pub mod model;
 mod notices;
-mod parse;
+pub(crate) mod parse;
 pub mod reader;
 pub mod reference;
 pub mod reusable;

@@ -12,7 +12,7 @@ use super::schema::{Contexts, Definition};
 use super::token::{Token, TokenKind};
 use super::{graph, triggers, yaml};
 use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
-use crate::expr::{Delimiters, Expr, parse_condition};
+use crate::expr::{Delimiters, Expr, parse_bare_condition, parse_condition};
 
 /// Characters of a file (SPEC W-11).
 pub const MAX_FILE_SIZE: usize = 1024 * 1024;
@@ -383,6 +383,32 @@ impl<'a> Converter<'a> {
             always_success()
         });
         super::model::Condition { expr, text }
+    }
+
+    /// A condition that is not wrapped, as of `pre-if`; blank is `None`.
+    pub fn bare_condition(
+        &mut self,
+        token: &Token,
+        contexts: Contexts,
+    ) -> Option<super::model::Condition> {
+        let text = spanned(token)?;
+        let names = contexts.names();
+        match parse_bare_condition(&text.value, &names, self.delimiters) {
+            Ok(expr) => expr.map(|expr| super::model::Condition {
+                expr,
+                text: Some(text),
+            }),
+            Err(error) => {
+                self.push(template_diagnostic(
+                    self.file,
+                    text.span,
+                    &text.value,
+                    &error,
+                    &names,
+                ));
+                None
+            }
+        }
     }
 
     /// Whole minutes and counts are cut by GitHub without a word (SPEC W-70).
