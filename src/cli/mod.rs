@@ -17,8 +17,12 @@ pub mod invocation;
 pub mod list;
 mod lrun_toml;
 mod near;
+mod occasion;
 pub mod plan;
+mod project;
 pub mod prompt;
+pub mod run;
+mod run_number;
 pub mod settings;
 pub mod sources;
 pub mod table;
@@ -82,9 +86,9 @@ fn dispatch(invocation: Invocation, environment: &Environment) -> Result<u8, Cli
         CommandKind::ListOptions => print(help::list_options().as_bytes()),
         CommandKind::Completions => print(&help::completions(word)?),
         CommandKind::Doctor => print(doctor::report(&settings, environment).as_bytes()),
-        // CONNECT: one arm each for run, list, plan, graph, check and eval, as their files arrive.
-        CommandKind::Run
-        | CommandKind::List
+        CommandKind::Run => run::run(settings, environment),
+        // CONNECT: one arm each for list, plan, graph, check and eval, as their files arrive.
+        CommandKind::List
         | CommandKind::Plan
         | CommandKind::Graph
         | CommandKind::Check

@@ -37,6 +37,16 @@ impl Masker {
         Self::default()
     }
 
+    /// The same secrets, on their own from here: what one job hides is not hidden in another (SPEC M-6).
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Self(Arc::new(RwLock::new(Values {
+            values: known.values.clone(),
+            mask: known.mask.clone(),
+        })))
+    }
+
     /// Registers a secret by its name, which decides whether it is hidden at all.
     pub fn add_secret(&self, name: &str, value: &str) {
         if !NEVER_MASKED
