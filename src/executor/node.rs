@@ -395,6 +395,13 @@ mod tests {
         );
         script("bin/node", &text);
         script("broken/node", "#!/bin/sh\nexit 1\n");
+        // A process that another test is starting may hold a script open for writing a moment longer.
+        for name in ["bin/node", "broken/node"] {
+            while Command::new(at(name)).output().is_err() {
+                std::thread::yield_now();
+            }
+        }
+        fs::remove_file(&log).unwrap();
         for name in [
             &format!("cache/node/20.19.0/{}/bin/node", architecture()),
             &format!("cache/node/24.2.0/{}/bin/node", architecture()),
