@@ -7,9 +7,12 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use lrun::executor::Machine as _;
+use lrun::executor::host::Host;
 use lrun::executor::watchdog::{COMMAND, Watchdog};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -211,4 +214,15 @@ fn a_missing_executable_is_an_error_when_it_is_needed() {
     let watchdog = Watchdog::start("/no/such/lrun".into(), "/".into());
     assert!(watchdog.track("x").is_err());
     assert!(watchdog.track("x").is_err());
+}
+
+#[tokio::test]
+async fn a_guarded_machine_is_forgotten_when_it_closes() {
+    let place = tempfile::tempdir().unwrap();
+    let watchdog = Arc::new(Watchdog::start(LRUN.into(), place.path().into()));
+    let id = format!("github_guarded_{}", std::process::id());
+    let host = Host::new(id).guarded_by(Arc::clone(&watchdog)).unwrap();
+    host.close().await.unwrap();
+    let none = Arc::new(Watchdog::start("/no/such/lrun".into(), "/".into()));
+    assert!(Host::new("x").guarded_by(none).is_err());
 }

@@ -97,6 +97,6 @@ pub enum ExecError {
         program: PathBuf,
         source: std::io::Error,
     },
-    #[error("can not follow the process: {0}")]
+    #[error("can not follow a process: {0}")]
     Wait(#[from] std::io::Error),
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::group::{self, Group, Signal};
+use super::group::{self, Signal};
 
 /// This system shows the environment of its processes; elsewhere recorded groups must do.
 pub const BY_ENVIRONMENT: bool = cfg!(target_os = "linux");
@@ -12,22 +12,14 @@ pub const BY_ENVIRONMENT: bool = cfg!(target_os = "linux");
 pub struct Groups(Mutex<Vec<i32>>);
 
 impl Groups {
-    pub(super) fn record(&self, group: &Group) {
-        if BY_ENVIRONMENT {
-            return;
-        }
-        if let Some(id) = group.id() {
-            self.0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(id);
-        }
+    pub(super) fn record(&self, group: i32) {
+        let mut groups = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.push(group);
     }
 
-    /// Kills every recorded group that still lives; names them by number.
-    pub fn kill_all(&self) -> Vec<String> {
-        let groups = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        kill_groups(groups)
+    /// The groups so far; they are not kept any longer.
+    pub(super) fn take(&self) -> Vec<i32> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -68,6 +68,11 @@ impl Watchdog {
         self.send("group", group.to_string().as_bytes())
     }
 
+    /// The group is gone: its number may soon be another's.
+    pub fn forget_group(&self, group: i32) -> io::Result<()> {
+        self.send("ungroup", group.to_string().as_bytes())
+    }
+
     /// Removes a directory below the root when the run dies.
     pub fn remove_on_death(&self, directory: &Path) -> io::Result<()> {
         self.send("remove", directory.as_os_str().as_encoded_bytes())
@@ -151,6 +156,7 @@ impl Charge {
             "group" => self
                 .groups
                 .extend(text().parse::<i32>().ok().filter(|id| *id > 1)),
+            "ungroup" => self.groups.retain(|id| id.to_string() != text()),
             "remove" => drop(self.directories.insert(value)),
             "keep" => drop(self.directories.remove(&value)),
             _ => {}
@@ -227,6 +233,9 @@ mod tests {
         hear(&mut charge, "forget", "a");
         hear(&mut charge, "group", "12");
         hear(&mut charge, "group", "x");
+        hear(&mut charge, "group", "0");
+        hear(&mut charge, "group", "13");
+        hear(&mut charge, "ungroup", "13");
         hear(&mut charge, "remove", "/r/line\nbreak");
         hear(&mut charge, "remove", "/r/x");
         hear(&mut charge, "keep", "/r/x");

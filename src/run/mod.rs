@@ -46,6 +46,7 @@ mod post;
 mod process;
 mod schedule;
 mod script;
+mod secret_form;
 pub mod shell;
 mod state;
 mod step;

@@ -197,4 +197,20 @@ mod tests {
         let command = parse("::error FILE=a,file=b::").unwrap();
         assert_eq!(command.property("File"), Some("b"), "K-3");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_makes_it_panic(line in "[:#\\[\\]a-z%0A =,;é]{0,40}", head in "(::|##\\[)?(group|error)?") {
+            let line = format!("{head}{line}");
+            if let Some(command) = parse(&line) {
+                assert!(COMMANDS.contains(&command.name.as_str()), "{line}");
+            }
+        }
+
+        #[test]
+        fn escaped_data_comes_back(data in "[a-z%:,\r\n0AD25é ]{0,30}") {
+            let escaped = data.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+            assert_eq!(parse(&format!("::debug::{escaped}")).unwrap().data, data, "K-2");
+        }
+    }
 }
