@@ -211,6 +211,22 @@ pub enum EventKind {
     },
     #[serde(rename = "step.started")]
     StepStarted,
+    /// What the step is about to do, as GitHub's log shows it above the output; masked.
+    #[serde(rename = "step.details")]
+    StepDetails {
+        /// The script of a `run` step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        script: Option<String>,
+        /// The shell's command line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shell: Option<String>,
+        /// The inputs of an action that have a value.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<(String, String)>,
+        /// The `env` context.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        env: Vec<(String, String)>,
+    },
     #[serde(rename = "step.skipped")]
     StepSkipped { reason: String },
     /// One line of output, masked, without its line break.
@@ -260,6 +276,6 @@ pub enum EventKind {
 pub trait Listener: Send + Sync {
     fn on_event(&self, event: &Event);
 
-    /// Called now and then by the run's timer, so that a quiet moment shows what has gathered.
+    /// A moment to show what was held back; called now and then while a run is under way.
     fn tick(&self) {}
 }

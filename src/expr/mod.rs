@@ -4,8 +4,28 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+mod ast;
+mod condition;
+mod eval;
+mod function;
+mod glob;
+mod hash_files;
+mod json;
+mod lexer;
+mod number;
+mod parser;
+mod template;
+mod trace;
 pub mod value;
 
+pub use ast::{Expr, Reference};
+pub use condition::{parse_bare_condition, parse_condition};
+pub use eval::MAX_MEMORY;
+pub use hash_files::hash_files;
+pub use number::{format_number, parse_number};
+pub use parser::{MAX_DEPTH, MAX_LENGTH};
+pub use template::{Delimiters, Template, TemplateError, TemplateErrorKind};
+pub use trace::{Trace, TraceEntry, TraceOutcome};
 pub use value::{Array, Object, Value};
 
 /// What an expression may name at one key: contexts and functions beside the built-in ones (SPEC C-20).
@@ -38,6 +58,16 @@ pub enum Stage {
     Lexing,
     Parsing,
     Evaluation,
+}
+
+impl Stage {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lexing => "lexing",
+            Self::Parsing => "parsing",
+            Self::Evaluation => "evaluation",
+        }
+    }
 }
 
 /// Why an expression can not be read or evaluated, in GitHub's words.
@@ -73,8 +103,6 @@ impl fmt::Display for ExprError {
 
 impl std::error::Error for ExprError {}
 
-/// An expression, parsed; cheap to clone.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Expr {
-    source: Arc<str>,
-}
+#[cfg(test)]
+#[path = "language_tests.rs"]
+mod language_tests;

@@ -1,0 +1,1 @@
+//! Manifests of actions: `action.yml` (SPEC 6.5).

@@ -1,0 +1,1 @@
+//! What a call asks of the called workflow (SPEC 11).

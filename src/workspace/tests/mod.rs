@@ -1,0 +1,1 @@
+//! Scratch repositories, and the real git as the judge.

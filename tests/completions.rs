@@ -1,0 +1,31 @@
+//! The files in `completions/` say what the flags say; `LRUN_BLESS=1` writes them anew.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::fs;
+use std::path::Path;
+
+use lrun::cli::help;
+
+#[test]
+fn completions_are_fresh() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("completions");
+    for (shell, file) in [
+        ("bash", "lrun.bash"),
+        ("zsh", "_lrun"),
+        ("fish", "lrun.fish"),
+        ("powershell", "_lrun.ps1"),
+        ("elvish", "lrun.elv"),
+    ] {
+        let made = help::completions(Some(shell)).unwrap();
+        let path = folder.join(file);
+        if std::env::var_os("LRUN_BLESS").is_some() {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(&path, &made).unwrap();
+        }
+        let kept = fs::read(&path).unwrap_or_default();
+        assert!(
+            kept == made,
+            "{file} is stale: run the test with LRUN_BLESS=1"
+        );
+    }
+}
