@@ -80,7 +80,7 @@ impl State {
         self.sink.text("\n");
     }
 
-    /// The same bytes as serde writes, an order of magnitude faster: flattening is slow, and most events are output.
+    /// The same bytes as serde writes; job and step, the same for most lines, are not serialised again.
     fn output(&mut self, event: &Event, job: &JobKey, step: &StepKey, stream: Stream, text: &str) {
         let place = self.places.of(job, |_| Place::of(job, step));
         if !place.step.same(step) {
