@@ -67,9 +67,10 @@ impl<'a> Excerpt<'a> {
             .map_or(file.text.len(), |at| end + at);
         let text = file.text[start..end].trim_end_matches('\r');
         // The empty line after the last break is a line only if something stands on it.
-        let text = match text.ends_with('\n') {
-            true => Cow::Owned(format!("{text} ")),
-            false => Cow::Borrowed(text),
+        let text = if text.ends_with('\n') {
+            Cow::Owned(format!("{text} "))
+        } else {
+            Cow::Borrowed(text)
         };
         let within = |at: usize| (at - start).min(text.len());
         let ranges = spans
