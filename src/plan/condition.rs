@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::expr::{Context, Expr, Reference, Trace, Value};
+use crate::expr::{Context, Expr, Reference, Trace, TraceOutcome, Value};
 
 /// The contexts that are known before a run.
 #[derive(Debug, Clone, Default)]
@@ -10,6 +10,8 @@ pub struct Known {
     pub github: Value,
     pub inputs: Value,
     pub vars: Value,
+    /// The inputs are known only during the run.
+    pub inputs_open: bool,
 }
 
 /// How the jobs before one ended, as far as it is assumed.
@@ -97,17 +99,16 @@ pub fn judge(condition: &Expr, known: &Known, skipped_before: bool, has_needs: b
     };
     context.before = assumptions[0];
     let (result, trace) = condition.trace(&context);
-    if refers_to(condition, "needs") && !needs_nothing_of(&trace) {
+    let looked_at = |context: &str| refers_to(condition, context) && !untouched(&trace, context);
+    if looked_at("needs") || (known.inputs_open && looked_at("inputs")) {
         return Judgement {
             decision: Decision::Open,
             trace,
         };
     }
     let truthy = |result: &Result<Value, _>| result.as_ref().is_ok_and(Value::is_truthy);
-    let decision = if result.is_err() {
-        // It fails during the run, loudly.
-        Decision::Runs
-    } else if truthy(&result) {
+    // One that fails does so during the run, loudly.
+    let decision = if result.is_err() || truthy(&result) {
         Decision::Runs
     } else {
         let later = assumptions[1..].iter().copied().find(|before| {
@@ -119,13 +120,11 @@ pub fn judge(condition: &Expr, known: &Known, skipped_before: bool, has_needs: b
     Judgement { decision, trace }
 }
 
-/// True where no part that was evaluated looked at `needs`.
-fn needs_nothing_of(trace: &Trace) -> bool {
-    use crate::expr::TraceOutcome;
+/// True where every part that names the context was passed over.
+fn untouched(trace: &Trace, context: &str) -> bool {
     !trace.entries.iter().any(|entry| {
-        !matches!(entry.outcome, TraceOutcome::ShortCircuited)
-            && entry.source.to_ascii_lowercase().contains("needs")
-            && !entry.source.contains(['=', '&', '|', '(', ' '])
+        entry.outcome != TraceOutcome::ShortCircuited
+            && entry.source.trim().eq_ignore_ascii_case(context)
     })
 }
 
@@ -174,6 +173,7 @@ mod tests {
             github: Value::from_json(&json!({"ref": "refs/heads/main", "event_name": "push"})),
             inputs: Value::from_json(&json!({"confirm": "NO"})),
             vars: Value::Null,
+            inputs_open: false,
         };
         let table = [
             // (if, needs something, a need is skipped, decision)

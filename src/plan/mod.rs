@@ -1,5 +1,6 @@
 //! What will run, before anything runs.
 
+pub mod availability;
 pub mod condition;
 pub mod github_event;
 pub mod graph;
@@ -10,7 +11,12 @@ pub mod near;
 pub mod outline;
 pub mod pattern;
 pub mod reusable;
+#[cfg(test)]
+mod sample;
 pub mod select;
+#[cfg(test)]
+mod select_tests;
+pub mod sketch;
 pub mod trigger;
 
 pub use github_event::GithubEvent;

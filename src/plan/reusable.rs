@@ -1,6 +1,6 @@
 //! Called workflows: found, read once, held to GitHub's limits (SPEC 11).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -66,7 +66,8 @@ impl Library {
             load,
             read,
             library: Self::default(),
-            failed: HashMap::new(),
+            failed: HashSet::new(),
+            followed: HashMap::new(),
             found: Vec::new(),
         };
         for caller in callers {
@@ -82,7 +83,9 @@ struct Loading<'a> {
     read: Read<'a>,
     library: Library,
     /// Files that can not be used; each is read and complained of once.
-    failed: HashMap<String, ()>,
+    failed: HashSet<String>,
+    /// The level at which a file was followed last; only a deeper one can find anything new.
+    followed: HashMap<String, usize>,
     found: Vec<Diagnostic>,
 }
 
@@ -95,12 +98,11 @@ impl Loading<'_> {
             };
             if chain.contains(&path) {
                 let ring = [chain.as_slice(), &[path]].concat().join(" → ");
-                self.found
-                    .push(at(format!("the workflow calls itself: {ring}")));
+                self.complain(at(format!("the workflow calls itself: {ring}")));
                 continue;
             }
             if chain.len() >= MAX_LEVELS {
-                self.found.push(at(format!(
+                self.complain(at(format!(
                     "Nested reusable workflow depth exceeded {MAX_LEVELS}."
                 )));
                 continue;
@@ -109,14 +111,25 @@ impl Loading<'_> {
             let Some(called) = known.or_else(|| self.open(&path, &at)) else {
                 continue;
             };
+            let level = chain.len();
+            if self.followed.get(&path).is_some_and(|last| *last >= level) {
+                continue;
+            }
+            self.followed.insert(path.clone(), level);
             chain.push(path);
             self.follow(&called, chain);
             chain.pop();
         }
     }
 
+    fn complain(&mut self, diagnostic: Diagnostic) {
+        if !self.found.contains(&diagnostic) {
+            self.found.push(diagnostic);
+        }
+    }
+
     fn open(&mut self, path: &str, at: &dyn Fn(String) -> Diagnostic) -> Option<Arc<Workflow>> {
-        if self.failed.contains_key(path) {
+        if self.failed.contains(path) {
             return None;
         }
         let opened = self.read_new(path, at);
@@ -127,7 +140,7 @@ impl Loading<'_> {
                     .insert(path.to_owned(), Arc::clone(workflow));
             }
             None => {
-                self.failed.insert(path.to_owned(), ());
+                self.failed.insert(path.to_owned());
             }
         }
         opened
@@ -217,6 +230,8 @@ mod tests {
 
     use super::*;
     use crate::diagnostic::Span;
+    use crate::plan::sample::workflow;
+    use crate::workflow::{ReadOptions, read_workflow};
 
     #[test]
     fn uses_is_local_or_remote() {
@@ -237,6 +252,120 @@ mod tests {
         for (uses, expected) in table {
             assert_eq!(callee(uses), expected);
         }
+    }
+
+    fn load(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+        let text = |path: &str| files.iter().find(|(name, _)| *name == path);
+        let top = workflow(files[0].0, files[0].1);
+        let (library, found) = Library::load(
+            &[&top],
+            &|path| match text(path) {
+                Some((path, text)) => Ok(SourceFile::new(*path, *text)),
+                None => Err(Diagnostic::error("not-found", "There is no such file")),
+            },
+            &|source| {
+                let reading = read_workflow(Arc::clone(source), &ReadOptions::default());
+                (reading.workflow, reading.diagnostics)
+            },
+        );
+        let paths = library.iter().map(|(path, _)| path.to_owned()).collect();
+        (paths, found.iter().map(ToString::to_string).collect())
+    }
+
+    fn calling(on: &str, callees: &[String]) -> String {
+        let jobs: Vec<String> = callees
+            .iter()
+            .enumerate()
+            .map(|(place, path)| format!("  j{place}:\n    uses: ./{path}\n"))
+            .collect();
+        if jobs.is_empty() {
+            format!("on: {on}\njobs:\n  j:\n    runs-on: self-hosted\n    steps: [run: a]\n")
+        } else {
+            format!("on: {on}\njobs:\n{}", jobs.concat())
+        }
+    }
+
+    fn path(name: &str) -> String {
+        format!(".github/workflows/{name}.yml")
+    }
+
+    #[test]
+    fn calls_are_followed_and_each_file_is_read_once() {
+        let (a, b, c) = (path("a"), path("b"), path("c"));
+        let files = [
+            (a.as_str(), calling("push", &[b.clone(), c.clone()])),
+            (b.as_str(), calling("workflow_call", &[c.clone()])),
+            (c.as_str(), calling("workflow_call", &[])),
+        ];
+        let files: Vec<_> = files.iter().map(|(p, t)| (*p, t.as_str())).collect();
+        assert_eq!(load(&files), (vec![b.clone(), c.clone()], vec![]));
+    }
+
+    #[test]
+    fn calls_that_lead_nowhere_are_named_at_the_call() {
+        let (a, b) = (path("a"), path("b"));
+        let table = [
+            (
+                vec![(a.as_str(), calling("push", &[b.clone()]))],
+                format!("{a}:4:11: error: There is no such file"),
+            ),
+            (
+                vec![
+                    (a.as_str(), calling("push", &[b.clone()])),
+                    (b.as_str(), calling("push", &[])),
+                ],
+                format!(
+                    "{a}:4:11: error: workflow is not reusable as it is missing a `on.workflow_call` trigger"
+                ),
+            ),
+            (
+                vec![
+                    (a.as_str(), calling("push", &[b.clone()])),
+                    (b.as_str(), calling("workflow_call", &[b.clone()])),
+                ],
+                format!("{b}:4:11: error: the workflow calls itself: {a} → {b} → {b}"),
+            ),
+        ];
+        for (files, message) in table {
+            let files: Vec<_> = files.iter().map(|(p, t)| (*p, t.as_str())).collect();
+            assert_eq!(load(&files).1, [message]);
+        }
+    }
+
+    #[test]
+    fn ten_levels_are_the_most() {
+        // SPEC U-1: the caller on top and nine below it.
+        for (levels, errors) in [(10, 0), (11, 1)] {
+            let files: Vec<(String, String)> = (0..levels)
+                .map(|level| {
+                    let on = if level == 0 { "push" } else { "workflow_call" };
+                    let next: Vec<String> = (level + 1 < levels)
+                        .then(|| path(&format!("l{}", level + 1)))
+                        .into_iter()
+                        .collect();
+                    (path(&format!("l{level}")), calling(on, &next))
+                })
+                .collect();
+            let files: Vec<_> = files
+                .iter()
+                .map(|(p, t)| (p.as_str(), t.as_str()))
+                .collect();
+            assert_eq!(load(&files).1.len(), errors, "{levels}");
+        }
+    }
+
+    #[test]
+    fn a_dense_web_of_calls_ends_soon() {
+        let names: Vec<String> = (0..40).map(|n| path(&format!("w{n}"))).collect();
+        let files: Vec<(String, String)> = names
+            .iter()
+            .map(|name| (name.clone(), calling("workflow_call", &names)))
+            .collect();
+        let files: Vec<_> = files
+            .iter()
+            .map(|(p, t)| (p.as_str(), t.as_str()))
+            .collect();
+        assert!(!load(&files).1.is_empty());
     }
 
     #[test]
