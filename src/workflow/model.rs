@@ -55,6 +55,8 @@ pub struct Triggers {
 #[derive(Debug, Clone, Default)]
 pub struct Trigger {
     pub span: Span,
+    /// The whole configuration as read.
+    pub config: Option<Token>,
     pub types: Option<Vec<Spanned<String>>>,
     pub branches: Option<Vec<Spanned<String>>>,
     pub branches_ignore: Option<Vec<Spanned<String>>>,

@@ -70,6 +70,7 @@ fn event(converter: &mut Converter<'_>, name: &str, span: Span, value: &Token) -
     let dispatched = matches!(name, "workflow_dispatch" | "workflow_call");
     Trigger {
         span,
+        config: Some(value.clone()),
         types: list("types"),
         branches: filtered("branches", &branches),
         branches_ignore: filtered("branches-ignore", &branches),
