@@ -3,6 +3,7 @@
 mod actrc;
 mod choice;
 pub mod command;
+pub mod completions;
 mod doctor;
 mod dotenv;
 pub mod environment;
@@ -75,7 +76,7 @@ fn dispatch(invocation: Invocation, environment: &Environment) -> Result<u8, Cli
         CommandKind::Version => print(help::version().as_bytes()),
         CommandKind::ManPage => print(&help::man_page()?),
         CommandKind::ListOptions => print(help::list_options().as_bytes()),
-        CommandKind::Completions => print(&help::completions(word)?),
+        CommandKind::Completions => print(completions::script(word)?.as_bytes()),
         CommandKind::Doctor => print(doctor::report(&settings, environment).as_bytes()),
         // CONNECT: one arm each for run, list, plan, graph, check and eval, as their files arrive.
         CommandKind::Run

@@ -135,7 +135,7 @@ pub const FLAGS: &[Flag] = &[
     .under(Heading::Values),
     Flag::switch(
         "insecure-secrets",
-        "Ask for unmasked secrets; lrun masks them all the same",
+        "Accepted with a warning: secrets are masked all the same",
     )
     .under(Heading::Values),
     Flag::scalar(
