@@ -1,5 +1,4 @@
 //! The files in `completions/` say what the flags say; `LRUN_BLESS=1` writes them anew.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
 use std::path::Path;
