@@ -200,7 +200,7 @@ fn words_choose_the_command() {
             "-l plan",
             "`lrun plan` and `--list` are two commands; one at a time",
         ),
-        ("rerun --failed", "unknown flag `--failed`"),
+        ("rerun --failed", "`lrun rerun` is not built yet"),
         ("rerun", "`lrun rerun` is not built yet"),
         ("init", "`lrun init` is not built yet"),
         ("push --why a", "`--why` goes with `lrun plan`"),

@@ -1,6 +1,7 @@
 //! The commands, GitHub's events, and what the first word means.
 
 use super::error::CliError;
+use super::flags;
 use super::near::nearest;
 
 /// What the user asks for.
@@ -222,17 +223,27 @@ pub fn event(words: &Words) -> Result<Option<String>, CliError> {
         [] => Ok(None),
         [event] if EVENTS.contains(&event.as_str()) => Ok(Some(event.clone())),
         [word] => Err(unknown(word, words.command.is_none())),
-        [first, second, ..] if !EVENTS.contains(&first.as_str()) => {
-            let mut error = unknown(first, words.command.is_none());
-            error = error.hint(format!("`{second}` is one word too many as well"));
-            Err(error)
-        }
-        [first, second, ..] => Err(CliError::new(format!(
+        [first, second, ..] => Err(too_many(first, second, words.command.is_none())),
+    }
+}
+
+fn too_many(first: &str, second: &str, command_allowed: bool) -> CliError {
+    if [first, second]
+        .iter()
+        .any(|word| flags::boolean(word).is_some())
+    {
+        return CliError::new(format!(
+            "two words where one event may stand: `{first}` and `{second}`"
+        ))
+        .hint("a boolean flag takes its value after `=`, as in `--json=false`");
+    }
+    if EVENTS.contains(&first) {
+        return CliError::new(format!(
             "one event at a time: found `{first}` and `{second}`"
         ))
-        .hint("a boolean flag takes its value after `=`: `--json=false`")
-        .hint("in a pre-commit hook, set `pass_filenames: false`")),
+        .hint("in a pre-commit hook, set `pass_filenames: false`");
     }
+    unknown(first, command_allowed).hint(format!("`{second}` is one word too many as well"))
 }
 
 /// Refuses more words than a command takes.

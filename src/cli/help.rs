@@ -1,8 +1,7 @@
-//! Help, manual page, completions and the list of options, all made from the table of flags.
+//! Help, manual page and the list of options, all made from the table of flags.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, StyledStr};
 use clap::{Arg, ArgAction, ValueHint};
-use clap_complete::Shell;
 use serde_json::json;
 
 use super::command::{self, COMMANDS, Command, CommandKind, EVENTS};
@@ -11,15 +10,6 @@ use super::flags::{Flag, Heading, Kind};
 use super::near::nearest;
 use super::settings::runs_workflows;
 use super::table::FLAGS;
-
-/// The shells that completions are made for, as people type them.
-pub const SHELLS: [(&str, Shell); 5] = [
-    ("bash", Shell::Bash),
-    ("zsh", Shell::Zsh),
-    ("fish", Shell::Fish),
-    ("powershell", Shell::PowerShell),
-    ("elvish", Shell::Elvish),
-];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -87,25 +77,8 @@ pub fn list_options() -> String {
     format!("{:#}\n", serde_json::Value::Array(options))
 }
 
-/// The completions of one shell.
-pub fn completions(shell: Option<&str>) -> Result<Vec<u8>, CliError> {
-    let names = SHELLS.map(|(name, _)| name);
-    let known = format!("shells: {}", names.join(", "));
-    let Some(asked) = shell else {
-        return Err(CliError::new("`lrun completions` needs a shell").hint(known));
-    };
-    let Some((_, shell)) = SHELLS.iter().find(|(name, _)| *name == asked) else {
-        return Err(CliError::new(format!("no completions for `{asked}`"))
-            .did_you_mean(nearest(asked, names))
-            .hint(known));
-    };
-    let mut out = Vec::new();
-    clap_complete::generate(*shell, &mut whole(), "lrun", &mut out);
-    Ok(out)
-}
-
 /// The whole command line as clap knows it: flags stand anywhere, so commands are words.
-fn whole() -> clap::Command {
+pub(super) fn whole() -> clap::Command {
     let commands = COMMANDS
         .iter()
         .filter(|command| command.kind != CommandKind::Later);

@@ -40,6 +40,7 @@ pub fn parse(args: Vec<OsString>, environment: &Environment) -> Result<Invocatio
         .map(OsString::into_string)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|arg| CliError::new(format!("not UTF-8: `{}`", arg.to_string_lossy())))?;
+    refuse_later(&args)?;
     let Walked { flags, words } = words::walk(&args)?;
     let words = command::split(words);
     if let Some(invocation) = at_once(&flags, &words)? {
@@ -59,6 +60,17 @@ pub fn parse(args: Vec<OsString>, environment: &Environment) -> Result<Invocatio
         words: rest,
         settings,
     })
+}
+
+/// Refuses a command of a later version before its flags are read: they are unknown as yet.
+fn refuse_later(args: &[String]) -> Result<(), CliError> {
+    match args.first().and_then(|word| command::find(word)) {
+        Some(command) if command.kind == CommandKind::Later => Err(CliError::new(format!(
+            "`lrun {}` is not built yet",
+            command.name
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Answers what needs no settings, before any file is read.

@@ -4,6 +4,7 @@ mod actrc;
 pub mod check;
 mod choice;
 pub mod command;
+pub mod completions;
 mod doctor;
 mod dotenv;
 pub mod environment;
@@ -84,7 +85,7 @@ fn dispatch(invocation: Invocation, environment: &Environment) -> Result<u8, Cli
         CommandKind::Version => print(help::version().as_bytes()),
         CommandKind::ManPage => print(&help::man_page()?),
         CommandKind::ListOptions => print(help::list_options().as_bytes()),
-        CommandKind::Completions => print(&help::completions(word)?),
+        CommandKind::Completions => print(completions::script(word)?.as_bytes()),
         CommandKind::Doctor => print(doctor::report(&settings, environment).as_bytes()),
         CommandKind::Run => run::run(settings, environment),
         // CONNECT: one arm each for list, plan, graph, check and eval, as their files arrive.

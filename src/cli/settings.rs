@@ -217,7 +217,7 @@ impl Settings {
             kind,
             CommandKind::Run | CommandKind::Plan | CommandKind::Eval
         ) {
-            values::read(&mut settings, &mut sources, environment)?;
+            values::read(&mut settings, &mut sources, environment, kind)?;
         }
         if sources.is_on("insecure-secrets") {
             sources.warn("--insecure-secrets: secrets are masked all the same");

@@ -82,6 +82,9 @@ pub struct Notice {
     pub text: String,
 }
 
+/// Flags that answer at once: an `LRUN_VERSION` means something else.
+const AT_ONCE: [&str; 4] = ["help", "version", "man-page", "list-options"];
+
 /// Every value that any source gives, the winning ones last.
 #[derive(Debug, Default)]
 pub struct Sources {
@@ -248,7 +251,7 @@ impl Sources {
     ) -> Result<(), CliError> {
         self.count += 1;
         let base: Arc<Path> = Arc::from(calling);
-        for flag in FLAGS {
+        for flag in FLAGS.iter().filter(|flag| !AT_ONCE.contains(&flag.long)) {
             let name = flag.variable();
             let Some(value) = environment.filled(&name) else {
                 continue;
@@ -336,7 +339,8 @@ fn verify(flag: &Flag, value: &str, origin: &Origin) -> Result<(), CliError> {
             "`--{long}` is true or false, not `{value}`"
         )));
     }
-    if value.is_empty() {
+    let is_switched = flag.kind == Kind::Optional && flags::boolean(value).is_some();
+    if value.is_empty() || is_switched {
         return Ok(());
     }
     if long == "backend" && value == "docker" {

@@ -135,7 +135,7 @@ pub const FLAGS: &[Flag] = &[
     .under(Heading::Values),
     Flag::switch(
         "insecure-secrets",
-        "Ask for unmasked secrets; lrun masks them all the same",
+        "Accepted with a warning: secrets are masked all the same",
     )
     .under(Heading::Values),
     Flag::scalar(
@@ -163,8 +163,9 @@ pub const FLAGS: &[Flag] = &[
     )
     .under(Heading::Machines),
     Flag::optional("pull", "WHEN", "When to ask the registry for images")
+        .short('p')
         .default("missing")
-        .choices(&["always", "missing", "never", "true", "false"])
+        .choices(&["always", "missing", "never"])
         .under(Heading::Machines)
         .no_op("no image is used on the host"),
     Flag::switch("rm", "Remove the containers of failed jobs")

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
+use super::command::CommandKind;
 use super::dotenv::{self, Entry};
 use super::environment::Environment;
 use super::error::CliError;
@@ -105,9 +106,11 @@ pub fn read(
     settings: &mut Settings,
     sources: &mut Sources,
     environment: &Environment,
+    kind: CommandKind,
 ) -> Result<(), CliError> {
     let root = settings.root.clone();
     let mut reader = Reader {
+        is_run: kind == CommandKind::Run,
         sources,
         environment,
         root,
@@ -119,6 +122,7 @@ pub fn read(
 }
 
 struct Reader<'a> {
+    is_run: bool,
     sources: &'a mut Sources,
     environment: &'a Environment,
     root: PathBuf,
@@ -208,7 +212,7 @@ impl Reader<'_> {
                     .map(|entry| (entry.name, entry.value)),
             );
         }
-        if !settings.found_env.is_empty() {
+        if self.is_run && !settings.found_env.is_empty() {
             let names: Vec<&str> = settings.found_env.keys().map(String::as_str).collect();
             let text = format!(
                 ".env adds {} below the workflow's own env",
@@ -265,7 +269,7 @@ impl Reader<'_> {
                 ""
             };
             self.sources.warn(format!(
-                "{name} from --env has no effect: lrun sets it{hint}"
+                "{name}, from --env or its file, has no effect: lrun sets it{hint}"
             ));
         }
     }
