@@ -1,5 +1,6 @@
 //! The checkout of the own repository: what `actions/checkout` does, from the local tree and without a network.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -8,7 +9,7 @@ use super::git_folder::Plan;
 use super::head::History;
 use super::refs::{self, Wanted};
 use super::request::{CheckoutRequest, Submodules};
-use super::snapshot::{Snapshot, bring_commit};
+use super::snapshot::{Snapshot, bring_commit, commit_entries};
 use super::source::Source;
 use super::sparse::Sparse;
 use super::submodule::{self, Brought};
@@ -146,6 +147,7 @@ fn as_it_is(
         .iter()
         .filter(|entry| sparse.includes(&entry.path))
         .collect();
+    make_way(dest, &chosen)?;
     let gone = snapshot.place(&chosen, dest)?;
     let what = match options.content {
         Content::WorkingTree => "the working tree",
@@ -175,11 +177,17 @@ fn exactly(
     dest: &Path,
     log: &mut Vec<String>,
 ) -> Result<Vec<Entry>> {
-    let commit = wanted.commit.to_string();
-    let entries = bring_commit(source, &commit, |entry| sparse.includes(&entry.path), dest)?;
+    let commit = wanted.commit;
+    let entries = commit_entries(source, commit)?;
+    let chosen: Vec<&Entry> = entries
+        .iter()
+        .filter(|entry| sparse.includes(&entry.path))
+        .collect();
+    make_way(dest, &chosen)?;
+    bring_commit(source, &entries, &chosen, dest)?;
     log.push(format!(
         "{} files of commit {commit}, without uncommitted changes",
-        entries.len()
+        chosen.len()
     ));
     Ok(entries)
 }
@@ -218,20 +226,58 @@ fn clear(dest: &Path, clean: bool) -> Result<()> {
         return place::empty(dest);
     }
     if let Ok(index) = git2::Index::open(&dest.join(".git/index")) {
+        let mut way = Way::new(dest);
         for entry in index.iter() {
-            let path = path_of(&entry.path);
-            if leads_inside(dest, path) {
-                place::remove(&dest.join(path))?;
-            }
+            way.clear(&entry.path)?;
         }
     }
     place::remove(&dest.join(".git"))
 }
 
-/// No link on the way: a file below one is not ours.
-fn leads_inside(dest: &Path, path: &Path) -> bool {
-    path.ancestors()
-        .skip(1)
-        .filter(|at| !at.as_os_str().is_empty())
-        .all(|at| fs::symlink_metadata(dest.join(at)).is_ok_and(|metadata| metadata.is_dir()))
+/// Removes what stands where files are about to come.
+fn make_way(dest: &Path, entries: &[&Entry]) -> Result<()> {
+    if fs::read_dir(dest).map_or(true, |mut children| children.next().is_none()) {
+        return Ok(());
+    }
+    let mut way = Way::new(dest);
+    for entry in entries {
+        way.clear(&entry.path)?;
+    }
+    Ok(())
+}
+
+/// The way to files in a folder: a link that a step put there must not lead out of the workspace.
+struct Way<'a> {
+    dest: &'a Path,
+    /// Real folders, or nothing at all.
+    open: HashSet<PathBuf>,
+}
+
+impl<'a> Way<'a> {
+    fn new(dest: &'a Path) -> Self {
+        Self {
+            dest,
+            open: HashSet::new(),
+        }
+    }
+
+    fn clear(&mut self, path: &[u8]) -> Result<()> {
+        let path = path_of(path);
+        let mut parents: Vec<&Path> = path
+            .ancestors()
+            .skip(1)
+            .filter(|at| !at.as_os_str().is_empty())
+            .collect();
+        while let Some(parent) = parents.pop() {
+            if self.open.contains(parent) {
+                continue;
+            }
+            let folder = self.dest.join(parent);
+            if fs::symlink_metadata(&folder).is_ok_and(|metadata| !metadata.is_dir()) {
+                place::remove(&folder)?;
+            }
+            self.open.insert(parent.to_owned());
+        }
+        place::remove(&self.dest.join(path))
+    }
 }

@@ -78,12 +78,13 @@ impl Plan<'_> {
     }
 
     fn config(&self) -> String {
-        let mut text = String::from(
-            "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tlogallrefupdates = true\n",
-        );
-        let mut set = |name: &str, value: &str| {
-            text.push_str(&format!("\t{name} = {}\n", quoted(value)));
-        };
+        let mut lines = vec![
+            "[core]".to_owned(),
+            "\trepositoryformatversion = 0".to_owned(),
+            "\tbare = false".to_owned(),
+            "\tlogallrefupdates = true".to_owned(),
+        ];
+        let mut set = |name: &str, value: &str| lines.push(format!("\t{name} = {}", quoted(value)));
         for setting in FILTER_SETTINGS {
             let name = setting.trim_start_matches("core.");
             match self.source.config.get_string(setting) {
@@ -103,26 +104,27 @@ impl Plan<'_> {
                 },
             );
         }
-        let apart = self.folder != self.tree.join(".git");
-        if apart && let Some(tree) = relative(&self.folder, self.tree) {
+        if self.folder != self.tree.join(".git")
+            && let Some(tree) = relative(&self.folder, self.tree)
+        {
             set("worktree", &tree);
         }
         if let Some(url) = self.remote_url {
-            text.push_str(&format!(
-                "[remote \"origin\"]\n\turl = {}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n",
-                quoted(url)
-            ));
+            lines.push("[remote \"origin\"]".to_owned());
+            lines.push(format!("\turl = {}", quoted(url)));
+            lines.push("\tfetch = +refs/heads/*:refs/remotes/origin/*".to_owned());
         }
-        text.push_str("[gc]\n\tauto = 0\n");
+        lines.push("[gc]\n\tauto = 0".to_owned());
         if let Head::Branch(branch) = &self.history.head {
             let section = branch.replace('\\', "\\\\").replace('"', "\\\"");
-            text.push_str(&format!(
-                "[branch \"{section}\"]\n\tremote = origin\n\tmerge = {}\n",
+            lines.push(format!("[branch \"{section}\"]\n\tremote = origin"));
+            lines.push(format!(
+                "\tmerge = {}",
                 quoted(&format!("refs/heads/{branch}"))
             ));
         }
-        text.push_str("[lrun]\n\tcheckout = true\n");
-        text
+        lines.push("[lrun]\n\tcheckout = true\n".to_owned());
+        lines.join("\n")
     }
 
     fn refs(&self) -> Result<()> {
@@ -134,14 +136,16 @@ impl Plan<'_> {
             }
             Head::Detached => self.write("HEAD", &format!("{commit}\n"))?,
         }
-        let mut packed = String::new();
-        for (name, oid) in &self.history.refs {
-            packed.push_str(&format!("{oid} {name}\n"));
-        }
-        if packed.is_empty() {
+        if self.history.refs.is_empty() {
             return Ok(());
         }
-        self.write("packed-refs", &packed)
+        let packed: Vec<String> = self
+            .history
+            .refs
+            .iter()
+            .map(|(name, oid)| format!("{oid} {name}\n"))
+            .collect();
+        self.write("packed-refs", &packed.concat())
     }
 
     /// Files that equal their blob carry their stat, so that `git status` has nothing to read.

@@ -174,10 +174,14 @@ fn border(
     let mut border = Vec::new();
     while let Some(at) = queue.pop_front() {
         let far = distance.get(&at).copied().unwrap_or(1);
+        if cut.contains(&at) {
+            border.push(at);
+            continue;
+        }
         let Ok(commit) = source.repo.find_commit(at) else {
             continue;
         };
-        if cut.contains(&at) || far >= depth {
+        if far >= depth {
             if commit.parent_count() > 0 {
                 border.push(at);
             }

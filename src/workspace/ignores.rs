@@ -16,7 +16,7 @@ pub(super) struct Ignores {
 #[derive(Debug)]
 struct Level {
     rules: Gitignore,
-    above: Option<Arc<Level>>,
+    above: Option<Arc<Self>>,
 }
 
 impl Ignores {

@@ -9,6 +9,7 @@ mod entry;
 mod git_folder;
 mod head;
 mod ignores;
+mod judge;
 mod lfs;
 mod manifest;
 mod place;
@@ -18,8 +19,11 @@ mod scan;
 mod snapshot;
 mod source;
 mod sparse;
+mod store;
 mod submodule;
+mod tracked;
 mod tree;
+mod walk;
 
 #[cfg(test)]
 mod tests;

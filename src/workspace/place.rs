@@ -44,7 +44,7 @@ pub(super) fn place(
             match placer.place(entry) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    gone.push(entry.path.clone())
+                    gone.push(entry.path.clone());
                 }
                 Err(source) => {
                     return Err(WorkspaceError::Io {
@@ -81,7 +81,7 @@ pub(super) fn place(
 fn make_folders(entries: &[&Entry], to: &Path) -> Result<()> {
     let make = |folder: &Path| fs::create_dir_all(folder).map_err(super::io("make", folder));
     make(to)?;
-    let mut made: HashSet<PathBuf> = HashSet::new();
+    let mut done: HashSet<PathBuf> = HashSet::new();
     for entry in entries {
         let path = entry.file_path(to);
         let folder = if entry.kind == Kind::Submodule {
@@ -90,10 +90,10 @@ fn make_folders(entries: &[&Entry], to: &Path) -> Result<()> {
             path.parent()
         };
         if let Some(folder) = folder
-            && !made.contains(folder)
+            && !done.contains(folder)
         {
             make(folder)?;
-            made.insert(folder.to_owned());
+            done.insert(folder.to_owned());
         }
     }
     Ok(())

@@ -13,6 +13,10 @@ pub enum Submodules {
 
 /// The inputs of `actions/checkout` that have an effect here.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the inputs of the action are booleans"
+)]
 pub struct CheckoutRequest {
     pub ref_: Option<String>,
     pub path: Option<String>,
@@ -83,7 +87,7 @@ impl CheckoutRequest {
                 known if WITHOUT_EFFECT.contains(&known) => {}
                 "filter" if value.is_empty() => {}
                 "filter" => {
-                    warnings.push("input 'filter' has no effect on a local checkout".to_owned())
+                    warnings.push("input 'filter' has no effect on a local checkout".to_owned());
                 }
                 _ => warnings.push(format!("Unexpected input(s) '{name}'")),
             }

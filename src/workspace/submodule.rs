@@ -8,7 +8,7 @@ use git2::{Config, Oid, Repository};
 use super::entry::{Entry, Kind, path_of};
 use super::git_folder::{self, Plan};
 use super::head::History;
-use super::snapshot::{Snapshot, bring_commit};
+use super::snapshot::{Snapshot, bring_commit, commit_entries};
 use super::source::Source;
 use super::sparse::Sparse;
 use super::{Options, Result, WorkspaceError, io, lfs, place};
@@ -91,21 +91,19 @@ fn bring_one(
     };
     let source = Source::open(&options)?.ok_or_else(|| missing(path.clone(), entry.blob))?;
     place::empty(&dest)?;
-    let (commit, entries) = match source.head().map(|head| head.id()).filter(|_| as_it_stands) {
-        Some(commit) => {
-            let snapshot = Snapshot::direct(&options)?;
-            snapshot.materialize(&dest)?;
-            (commit, snapshot.entries().to_vec())
-        }
-        None => {
-            let entries = bring_commit(&source, &entry.blob.to_string(), |_| true, &dest).map_err(
-                |error| match error {
-                    WorkspaceError::UnknownCommit(_) => missing(path.clone(), entry.blob),
-                    other => other,
-                },
-            )?;
-            (entry.blob, entries)
-        }
+    let head = source.head().map(|head| head.id()).filter(|_| as_it_stands);
+    let (commit, entries) = if let Some(commit) = head {
+        let snapshot = Snapshot::direct(&options)?;
+        snapshot.materialize(&dest)?;
+        (commit, snapshot.entries().to_vec())
+    } else {
+        let entries = commit_entries(&source, entry.blob).map_err(|error| match error {
+            WorkspaceError::UnknownCommit(_) => missing(path.clone(), entry.blob),
+            other => other,
+        })?;
+        let all: Vec<&Entry> = entries.iter().collect();
+        bring_commit(&source, &entries, &all, &dest)?;
+        (entry.blob, entries)
     };
     if tree.lfs {
         lfs::fill(entries.iter(), &dest, source.repo.commondir(), &root)?;
