@@ -11,6 +11,7 @@ pub mod cron;
 pub mod definitions;
 pub mod evaluate;
 mod event_definitions;
+mod expressions;
 mod graph;
 pub mod ids;
 mod jobs;
