@@ -39,14 +39,14 @@ pub fn callee(uses: &str) -> Callee {
 pub type Load<'a> = &'a dyn Fn(&str) -> Result<Arc<SourceFile>, Diagnostic>;
 
 /// The called workflows of a run, by path.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Library {
     readings: IndexMap<String, Arc<Reading>>,
 }
 
 impl Library {
     /// The workflow that a `uses` names, if it is here and has no errors.
-    pub fn get(&self, uses: &str) -> Option<&Workflow> {
+    pub fn get(&self, uses: &str) -> Option<&Arc<Workflow>> {
         self.reading(uses)?.workflow.as_ref()
     }
 
