@@ -311,7 +311,10 @@ mod tests {
         let (a, b, c) = (path("a"), path("b"), path("c"));
         let files = [
             (a.as_str(), calling("push", &[b.clone(), c.clone()])),
-            (b.as_str(), calling("workflow_call", &[c.clone()])),
+            (
+                b.as_str(),
+                calling("workflow_call", std::slice::from_ref(&c)),
+            ),
             (c.as_str(), calling("workflow_call", &[])),
         ];
         let files: Vec<_> = files.iter().map(|(p, t)| (*p, t.as_str())).collect();
@@ -323,12 +326,12 @@ mod tests {
         let (a, b) = (path("a"), path("b"));
         let table = [
             (
-                vec![(a.as_str(), calling("push", &[b.clone()]))],
+                vec![(a.as_str(), calling("push", std::slice::from_ref(&b)))],
                 format!("{a}:4:11: error: There is no such file"),
             ),
             (
                 vec![
-                    (a.as_str(), calling("push", &[b.clone()])),
+                    (a.as_str(), calling("push", std::slice::from_ref(&b))),
                     (b.as_str(), calling("push", &[])),
                 ],
                 format!(
@@ -337,8 +340,11 @@ mod tests {
             ),
             (
                 vec![
-                    (a.as_str(), calling("push", &[b.clone()])),
-                    (b.as_str(), calling("workflow_call", &[b.clone()])),
+                    (a.as_str(), calling("push", std::slice::from_ref(&b))),
+                    (
+                        b.as_str(),
+                        calling("workflow_call", std::slice::from_ref(&b)),
+                    ),
                 ],
                 format!("{b}:4:11: error: the workflow calls itself: {a} → {b} → {b}"),
             ),
