@@ -23,10 +23,7 @@ pub fn stages(jobs: &[Needs<'_>]) -> Vec<usize> {
             known[place] = before.map(|stages| stages.iter().max().map_or(0, |max| max + 1));
         }
     }
-    known
-        .into_iter()
-        .map(|stage| stage.unwrap_or_default())
-        .collect()
+    known.into_iter().map(Option::unwrap_or_default).collect()
 }
 
 fn positions(jobs: &[Needs<'_>]) -> HashMap<String, usize> {

@@ -1,5 +1,7 @@
 //! From text to outline: legs, names, machines, conditions, called workflows.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::condition::Known;
@@ -12,7 +14,7 @@ use super::select::{Candidate, ChosenEvent, Request, State, select};
 use super::sketch::{Sketch, Sketched};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::expr::Value;
-use crate::workflow::{ReadOptions, Workflow};
+use crate::workflow::{ReadOptions, Workflow, read_workflow};
 
 const CALLED: &str = "\
 on:
@@ -52,7 +54,10 @@ fn sketch_with(jobs: &str, matrix: &[&str], skip_unavailable: bool, only: &[&str
                 Err(Diagnostic::error("not-found", "There is no such file"))
             }
         },
-        &ReadOptions::default(),
+        &|source| {
+            let reading = read_workflow(Arc::clone(source), &ReadOptions::default());
+            (reading.workflow, reading.diagnostics)
+        },
     );
     assert_eq!(found, []);
     let machines = Machines {
