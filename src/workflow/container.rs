@@ -43,7 +43,7 @@ pub(super) fn check(converter: &mut Converter<'_>, token: &Token, service: bool)
         .or_else(|| token.get("image").and_then(Token::as_str));
     let image = image.unwrap_or_default();
     let bare = image.strip_prefix(DOCKER).unwrap_or(image);
-    if bare.is_empty() && (service || bare != image) {
+    if bare.is_empty() && (service || absent || bare != image) {
         converter.error(
             token.span,
             "empty-image",
