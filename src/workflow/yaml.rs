@@ -332,6 +332,10 @@ impl<'a> Reader<'a> {
                 if block && anchor == 0 && tag.is_none() {
                     span.start = self.block_header(span.start);
                 }
+                let empty = text.is_empty() && span.start == span.end;
+                if empty && self.file.text[span.start..].starts_with([':', '-']) {
+                    span = Span::new(span.start + 1, span.start + 1);
+                }
                 let mut text = text;
                 if block {
                     let end = span.end.max(span.start);
@@ -450,3 +454,7 @@ fn name_after(text: &str, sign: char) -> Option<String> {
         .unwrap_or(rest.len());
     Some(rest[..end].to_owned())
 }
+
+#[cfg(test)]
+#[path = "yaml_tests.rs"]
+mod tests;
