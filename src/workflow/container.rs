@@ -1,7 +1,6 @@
 //! `container` and `services.<id>` (SPEC 1.10).
 
 use indexmap::IndexMap;
-use serde::Deserialize;
 
 use super::evaluate::{EvalError, Evaluator};
 use super::parse::Converter;
@@ -10,8 +9,7 @@ use super::token::{Token, TokenKind};
 const DOCKER: &str = "docker://";
 
 /// A container, evaluated.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Container {
     /// Without `docker://`.
     pub image: String,
@@ -26,8 +24,7 @@ pub struct Container {
     pub command: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Credentials {
     pub username: String,
     pub password: String,
@@ -41,9 +38,10 @@ pub(super) fn check(converter: &mut Converter<'_>, token: &Token, service: bool)
     let image = token
         .as_str()
         .or_else(|| token.get("image").and_then(Token::as_str));
+    let absent = image.is_none();
     let image = image.unwrap_or_default();
     let bare = image.strip_prefix(DOCKER).unwrap_or(image);
-    if bare.is_empty() && (service || bare != image) {
+    if bare.is_empty() && (service || absent || bare != image) {
         converter.error(
             token.span,
             "empty-image",

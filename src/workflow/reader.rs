@@ -407,7 +407,14 @@ pub fn template_diagnostic(
     error: &TemplateError,
     names: &Names,
 ) -> Diagnostic {
-    let mut diagnostic = Diagnostic::error(error.code, error.to_string()).at(file, span);
+    // A text that is too long is not repeated.
+    let message = match &error.error {
+        Some(error) if error.reason.starts_with("Exceeded max expression length") => {
+            error.reason.clone()
+        }
+        _ => error.to_string(),
+    };
+    let mut diagnostic = Diagnostic::error(error.code, message).at(file, span);
     if let Some(at) = locate::in_scalar(&file.text, span, text, error.at) {
         let length = file.text[at..].chars().next().map_or(0, char::len_utf8);
         diagnostic = diagnostic.label(Span::new(at, at + length), "here");

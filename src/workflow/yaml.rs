@@ -1,5 +1,6 @@
 //! YAML text → a tree of nodes with places, as GitHub's reader sees it (SPEC 1.1).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -66,9 +67,30 @@ fn number(value: f64) -> serde_yaml::Number {
 
 /// Reads the only document of a file.
 pub fn parse(file: &Arc<SourceFile>, max_depth: usize) -> Result<Node, Box<Diagnostic>> {
-    let mut reader = Reader::new(file, max_depth);
-    reader.document().map_err(Box::new)
+    let mut text = Cow::Borrowed(file.text.as_str());
+    loop {
+        match Reader::new(file, &text, max_depth).document() {
+            Err(error) if error.code == GLUED_COMMENT => match without_comment(&text, &error) {
+                Some(without) => text = Cow::Owned(without),
+                None => return Err(Box::new(error)),
+            },
+            result => return result.map_err(Box::new),
+        }
+    }
 }
+
+/// GitHub's parser takes `[one]# comment`, which YAML forbids: the comment is blanked, so that all places stay.
+fn without_comment(text: &str, error: &Diagnostic) -> Option<String> {
+    let at = error.span?.start;
+    let closed = text[..at].ends_with([']', '}', '\'', '"']) && text[at..].starts_with('#');
+    let length = text[at..].find('\n').unwrap_or(text.len() - at);
+    closed.then(|| {
+        let blanks = " ".repeat(text[at..at + length].chars().count());
+        format!("{}{blanks}{}", &text[..at], &text[at + length..])
+    })
+}
+
+const GLUED_COMMENT: &str = "glued-comment";
 
 /// An event with its place in bytes, kept for replaying.
 #[derive(Clone)]
@@ -110,8 +132,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(file: &'a Arc<SourceFile>, max_depth: usize) -> Self {
-        let text = file.text.as_str();
+    fn new(file: &'a Arc<SourceFile>, text: &'a str, max_depth: usize) -> Self {
         Self {
             file,
             parser: Parser::new_from_str(text),
@@ -311,8 +332,20 @@ impl<'a> Reader<'a> {
                 if block && anchor == 0 && tag.is_none() {
                     span.start = self.block_header(span.start);
                 }
+                let empty = text.is_empty() && span.start == span.end;
+                if empty && self.file.text[span.start..].starts_with([':', '-']) {
+                    span = Span::new(span.start + 1, span.start + 1);
+                }
+                let mut text = text;
                 if block {
                     let end = span.end.max(span.start);
+                    // A last line without a break keeps none.
+                    if end == self.file.text.len()
+                        && !self.file.text.ends_with('\n')
+                        && text.ends_with('\n')
+                    {
+                        text = text[..text.len() - 1].to_owned().into();
+                    }
                     span.end = span.start + self.file.text[span.start..end].trim_end().len();
                 }
                 let tag = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix));
@@ -378,6 +411,10 @@ impl<'a> Reader<'a> {
     }
 
     fn scan_error(&self, info: &str, span: Span) -> Diagnostic {
+        if info.contains("omments must be separated") {
+            return Diagnostic::error(GLUED_COMMENT, "A comment needs a blank before its `#`")
+                .at(self.file, span);
+        }
         if info.contains("unknown anchor") {
             let name = name_after(&self.file.text[span.start..], '*').unwrap_or_default();
             return Diagnostic::error("unknown-anchor", format!("Unknown anchor '{name}'"))
@@ -417,3 +454,7 @@ fn name_after(text: &str, sign: char) -> Option<String> {
         .unwrap_or(rest.len());
     Some(rest[..end].to_owned())
 }
+
+#[cfg(test)]
+#[path = "yaml_tests.rs"]
+mod tests;
