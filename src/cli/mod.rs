@@ -14,11 +14,13 @@ pub mod flags;
 mod folders;
 pub mod graph;
 pub mod help;
+mod inspect;
 pub mod invocation;
 pub mod list;
 mod lrun_toml;
 mod near;
 mod occasion;
+mod outline;
 pub mod plan;
 mod project;
 pub mod prompt;
@@ -88,13 +90,27 @@ fn dispatch(invocation: Invocation, environment: &Environment) -> Result<u8, Cli
         CommandKind::Completions => print(completions::script(word)?.as_bytes()),
         CommandKind::Doctor => print(doctor::report(&settings, environment).as_bytes()),
         CommandKind::Run => run::run(settings, environment),
-        // CONNECT: one arm each for list, plan, graph, check and eval, as their files arrive.
-        CommandKind::List
-        | CommandKind::Plan
-        | CommandKind::Graph
-        | CommandKind::Check
-        | CommandKind::Eval
-        | CommandKind::Later => Err(CliError::new("this command is not connected")),
+        CommandKind::Check => {
+            let (text, code) = inspect::check(&settings, &words)?;
+            // Text is for people, the other forms are for machines (DESIGN 7).
+            if settings.format == settings::Format::Text && !settings.json {
+                complain_with(&text);
+            } else {
+                print(text.as_bytes())?;
+            }
+            Ok(code)
+        }
+        CommandKind::Eval => {
+            let output = inspect::eval(&settings, environment, word.unwrap_or_default())?;
+            complain_with(&output.stderr);
+            print(output.stdout.as_bytes())?;
+            Ok(output.exit)
+        }
+        CommandKind::List | CommandKind::Plan | CommandKind::Graph => {
+            let text = outline::render(command, &settings, environment)?;
+            print(text.as_bytes())
+        }
+        CommandKind::Later => Err(CliError::new("this command is not built yet")),
     }
 }
 
@@ -136,6 +152,11 @@ fn announce(settings: &Settings) {
             notice.text
         ));
     }
+}
+
+/// Writes to stderr; with it gone there is nobody left to tell.
+fn complain_with(text: &str) {
+    drop(io::stderr().write_all(text.as_bytes()));
 }
 
 fn complain(error: &CliError) {

@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::project::{self, WorkflowFile};
 use super::settings::{Input, Settings};
 use super::values::InputSource;
-use crate::diagnostic::{Diagnostic, Severity, SourceFile};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::expr::Value;
 use crate::plan::GithubEvent;
 use crate::plan::inputs::{self, Given, Inputs};
@@ -17,7 +17,7 @@ use crate::plan::reusable::Library;
 use crate::plan::select::{self, Request, SelectError, Selection};
 use crate::repo::payload::{self, ContextOverrides, PayloadRequest};
 use crate::repo::{Identity, Repo};
-use crate::workflow::{Evaluator, Token, Workflow, read_workflow};
+use crate::workflow::{Evaluator, Token, Workflow};
 
 /// Everything that is decided before a plan is shown or a run starts.
 #[derive(Debug)]
@@ -136,6 +136,12 @@ fn select_error(error: &SelectError) -> CliError {
     }
 }
 
+/// The workflows of the own repository that these call, and what is wrong with the calls.
+pub fn library(settings: &Settings, callers: &[&Workflow]) -> (Library, Vec<Diagnostic>) {
+    let load = |path: &str| project::called_source(&settings.root, path);
+    Library::load(callers, &load, &project::read_options(settings))
+}
+
 impl Occasion {
     /// The workflows that run.
     pub fn triggered(&self) -> impl Iterator<Item = (&WorkflowFile, &select::SelectedWorkflow)> {
@@ -173,13 +179,7 @@ impl Occasion {
             diagnostics.extend(workflow.not_acted_on());
             callers.push(&**workflow);
         }
-        let options = project::read_options(settings);
-        let load = |path: &str| project::called_source(&settings.root, path);
-        let read = |source: &Arc<SourceFile>| {
-            let reading = read_workflow(Arc::clone(source), &options);
-            (reading.workflow, reading.diagnostics)
-        };
-        let (library, found) = Library::load(&callers, &load, &read);
+        let (library, found) = library(settings, &callers);
         diagnostics.extend(
             found
                 .into_iter()

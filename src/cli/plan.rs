@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::list::{Format, aligned, pretty};
+pub use super::list::Format;
+use super::list::{aligned, pretty};
 use crate::plan::outline::{JobOutline, LegOutline, Legs, Outline, Unavailable, WorkflowOutline};
 
 /// Draws the plan.

@@ -12,7 +12,7 @@ use crate::repo::{self, GitEnv, Identity, IdentityRequest, JobView, Repo};
 use crate::workflow::{ReadOptions, Reading, Triggers, Workflow, load, read_workflow};
 
 /// Where workflows lie, below the root.
-const FOLDER: &str = ".github/workflows";
+pub const FOLDER: &str = ".github/workflows";
 
 /// A workflow file and what reading it gave.
 #[derive(Debug)]
@@ -25,7 +25,8 @@ pub struct WorkflowFile {
 }
 
 impl WorkflowFile {
-    fn read(path: &Path, display: String, options: &ReadOptions) -> Self {
+    /// Reads a file that people know as `display`.
+    pub fn read(path: &Path, display: String, options: &ReadOptions) -> Self {
         match load(path, &display) {
             Ok(source) => Self::of(display, read_workflow(source, options)),
             Err(diagnostic) => Self {
@@ -40,7 +41,7 @@ impl WorkflowFile {
     fn of(path: String, reading: Reading) -> Self {
         Self {
             path,
-            workflow: reading.workflow.map(Arc::new),
+            workflow: reading.workflow,
             triggers: reading.triggers,
             diagnostics: reading.diagnostics,
         }
@@ -69,13 +70,18 @@ pub fn read_options(settings: &Settings) -> ReadOptions {
     }
 }
 
-/// Reads the chosen workflow files, in the order of their paths.
+/// The chosen workflow files, in the order of their paths.
+pub fn workflow_paths(settings: &Settings) -> Result<Vec<PathBuf>, CliError> {
+    match &settings.workflows {
+        WorkflowChoice::All => files_in(&settings.root.join(FOLDER)),
+        WorkflowChoice::Folder { path } => files_in(path),
+        WorkflowChoice::File { path, .. } => Ok(vec![path.clone()]),
+    }
+}
+
+/// Reads the chosen workflow files.
 pub fn workflows(settings: &Settings) -> Result<Vec<WorkflowFile>, CliError> {
-    let paths = match &settings.workflows {
-        WorkflowChoice::All => files_in(&settings.root.join(FOLDER))?,
-        WorkflowChoice::Folder { path } => files_in(path)?,
-        WorkflowChoice::File { path, .. } => vec![path.clone()],
-    };
+    let paths = workflow_paths(settings)?;
     let options = read_options(settings);
     Ok(paths
         .iter()

@@ -10,11 +10,11 @@ use indexmap::IndexMap;
 use super::environment::Environment;
 use super::error::CliError;
 use super::occasion::{self, GivenInputs, Occasion};
-use super::project;
 use super::prompt::{self, Question};
 use super::run_number;
 use super::settings::{self, Color, Content, PlatformTarget, Settings, Workspace};
 use super::values::InputSource;
+use super::{outline, project};
 use crate::action::local::LocalRepository;
 use crate::event::Listener;
 use crate::executor::Stop;
@@ -33,6 +33,11 @@ pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliE
     let occasion = occasion::decide(&settings, environment)?;
     if report_diagnostics(&settings, &occasion)? {
         return Ok(2);
+    }
+    if !settings.matrix.is_empty()
+        && let Some(wrong) = outline::sketch(&settings, &occasion).matrix_errors.first()
+    {
+        return Err(CliError::new(wrong));
     }
     ask_inputs(&mut settings, &occasion)?;
     let selected = select(&settings, &occasion)?;
@@ -233,14 +238,6 @@ fn options(
     } else {
         Inherit::Filtered
     };
-    let filters = settings
-        .matrix
-        .iter()
-        .map(|(key, values)| MatrixFilter {
-            key: key.clone(),
-            values: values.clone(),
-        })
-        .collect();
     Ok(Options {
         root: settings.root.clone(),
         cache: settings.cache_dir.clone(),
@@ -261,7 +258,7 @@ fn options(
         workspace: workspace_options(settings, environment, occasion),
         bind: settings.workspace == Workspace::Bind,
         parallel: parallel(settings.concurrent_jobs),
-        matrix: filters,
+        matrix: matrix_filters(settings),
         skip_unavailable: settings.skip_unavailable,
         local_repositories: settings
             .local_repositories
@@ -278,6 +275,18 @@ fn options(
     })
 }
 
+/// `--matrix`.
+pub fn matrix_filters(settings: &Settings) -> Vec<MatrixFilter> {
+    settings
+        .matrix
+        .iter()
+        .map(|(key, values)| MatrixFilter {
+            key: key.clone(),
+            values: values.clone(),
+        })
+        .collect()
+}
+
 fn pairs(map: &IndexMap<String, String>) -> Vec<(String, String)> {
     map.iter().map(|(k, v)| (k.clone(), v.clone())).collect()
 }
@@ -290,7 +299,8 @@ fn parallel(asked: usize) -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-fn identity(settings: &Settings, occasion: &Occasion) -> Identity {
+/// Who runs what, as `github.*` tells it.
+pub fn identity(settings: &Settings, occasion: &Occasion) -> Identity {
     let own = &occasion.identity;
     let overridden = |name: &str| settings.github.get(name).cloned();
     let server_url = own.server_url.clone();

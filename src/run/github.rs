@@ -3,12 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::options::{Identity, Selected};
+use super::options::Identity;
 use crate::expr::{Object, Value};
+use crate::plan::GithubEvent;
+use crate::workflow::Workflow;
 
 /// The part of `github` that all jobs of a workflow share.
-pub fn shared(identity: &Identity, selected: &Selected, token: Option<&str>) -> Object {
-    let event = &selected.event;
+pub fn shared(
+    identity: &Identity,
+    event: &GithubEvent,
+    workflow: &Workflow,
+    run_number: &str,
+    token: Option<&str>,
+) -> Object {
     let mut github = Object::new();
     let mut set = |name: &str, value: &str| github.insert(name, Value::string(value));
     set("ref", &event.git_ref);
@@ -29,13 +36,13 @@ pub fn shared(identity: &Identity, selected: &Selected, token: Option<&str>) -> 
         &format!("git://{path}/{}.git", identity.repository),
     );
     set("run_id", &identity.run_id);
-    set("run_number", &selected.run_number);
+    set("run_number", run_number);
     set("retention_days", &identity.retention_days);
     set("run_attempt", &identity.run_attempt);
     set("actor_id", &number(event.payload.get("sender"), &["id"]));
     set("actor", &identity.actor);
     set("triggering_actor", &identity.actor);
-    set("workflow", selected.workflow.display_name());
+    set("workflow", workflow.display_name());
     set("head_ref", &event.head_ref);
     set("base_ref", &event.base_ref);
     set("event_name", &event.name);
@@ -49,7 +56,7 @@ pub fn shared(identity: &Identity, selected: &Selected, token: Option<&str>) -> 
         "workflow_ref",
         &format!(
             "{}/{}@{}",
-            identity.repository, selected.workflow.source.path, event.git_ref
+            identity.repository, workflow.source.path, event.git_ref
         ),
     );
     set("workflow_sha", &event.sha);

@@ -240,7 +240,9 @@ impl Run {
         let token = self.options.secrets.get("GITHUB_TOKEN");
         let github = github::shared(
             &self.options.identity,
-            selected,
+            &selected.event,
+            &selected.workflow,
+            &selected.run_number,
             Some(token.map_or("", String::as_str)),
         );
         let mut secrets = self.options.secrets.clone();
