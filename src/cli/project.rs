@@ -41,7 +41,7 @@ impl WorkflowFile {
     fn of(path: String, reading: Reading) -> Self {
         Self {
             path,
-            workflow: reading.workflow.map(Arc::new),
+            workflow: reading.workflow,
             triggers: reading.triggers,
             diagnostics: reading.diagnostics,
         }

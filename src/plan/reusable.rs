@@ -8,7 +8,9 @@ use indexmap::IndexMap;
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::expr::{Object, Value};
 use crate::workflow::reusable::{CallRules, check_calls};
-use crate::workflow::{CallJob, JobKind, Reading, SecretDefinition, Workflow};
+use crate::workflow::{
+    CallJob, JobKind, ReadOptions, Reading, SecretDefinition, Workflow, read_workflow,
+};
 
 /// Levels of workflows, the caller on top included (SPEC U-1).
 pub const MAX_LEVELS: usize = 10;
@@ -36,37 +38,42 @@ pub fn callee(uses: &str) -> Callee {
 /// Gives the text of a local workflow by its path, or says why there is none.
 pub type Load<'a> = &'a dyn Fn(&str) -> Result<Arc<SourceFile>, Diagnostic>;
 
-/// Reads a text; the workflow is missing where it has errors.
-pub type Read<'a> = &'a dyn Fn(&Arc<SourceFile>) -> (Option<Workflow>, Vec<Diagnostic>);
-
 /// The called workflows of a run, by path.
 #[derive(Debug, Clone, Default)]
 pub struct Library {
-    workflows: IndexMap<String, Arc<Workflow>>,
+    readings: IndexMap<String, Arc<Reading>>,
 }
 
 impl Library {
     /// The workflow that a `uses` names, if it is here and has no errors.
     pub fn get(&self, uses: &str) -> Option<&Arc<Workflow>> {
+        self.reading(uses)?.workflow.as_ref()
+    }
+
+    fn reading(&self, uses: &str) -> Option<&Arc<Reading>> {
         match callee(uses) {
-            Callee::Local(path) => self.workflows.get(&path),
+            Callee::Local(path) => self.readings.get(&path),
             Callee::Remote(_) => None,
         }
     }
 
     /// All of them, in the order in which they were found.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<Workflow>)> {
-        self.workflows
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Reading)> {
+        self.readings
             .iter()
-            .map(|(path, workflow)| (path.as_str(), workflow))
+            .map(|(path, reading)| (path.as_str(), &**reading))
     }
 
-    /// Reads all that these workflows call, and what that calls, and judges the calls; gives the diagnostics beside it.
-    pub fn load(callers: &[&Workflow], load: Load<'_>, read: Read<'_>) -> (Self, Vec<Diagnostic>) {
+    /// Reads all that these workflows call, and what that calls, and judges the calls; gives the errors beside it.
+    pub fn load(
+        callers: &[&Workflow],
+        load: Load<'_>,
+        options: &ReadOptions,
+    ) -> (Self, Vec<Diagnostic>) {
         let mut loading = Loading {
             load,
-            read,
-            readings: IndexMap::new(),
+            options,
+            library: Self::default(),
             failed: HashSet::new(),
             followed: HashMap::new(),
             ring: false,
@@ -76,20 +83,36 @@ impl Library {
             let mut chain = vec![caller.source.path.clone()];
             loading.follow(caller, &mut chain);
         }
+        let Loading {
+            library,
+            mut found,
+            ring,
+            ..
+        } = loading;
         // A ring of calls has no end to judge.
-        if !loading.ring {
+        if !ring {
             for caller in callers {
-                loading.judge(caller);
+                let mut find = |uses: &str, _: &SourceFile| library.reading(uses).cloned();
+                for problem in check_calls(caller, CallRules::default(), &mut find) {
+                    if !found.contains(&problem) {
+                        found.push(problem);
+                    }
+                }
             }
         }
-        loading.finish()
+        // Errors of these files stand among those of the calls.
+        for reading in library.readings.values() {
+            let notices = reading.diagnostics.iter().filter(|one| !one.is_error());
+            found.extend(notices.cloned());
+        }
+        (library, found)
     }
 }
 
 struct Loading<'a> {
     load: Load<'a>,
-    read: Read<'a>,
-    readings: IndexMap<String, Arc<Reading>>,
+    options: &'a ReadOptions,
+    library: Library,
     /// Files that are not to be had; each is complained of once.
     failed: HashSet<String>,
     /// The level at which a file was followed last; only a deeper one can find anything new.
@@ -127,31 +150,6 @@ impl Loading<'_> {
         }
     }
 
-    /// Holds a workflow's calls, and those of what it calls, against what they name.
-    fn judge(&mut self, caller: &Workflow) {
-        let mut find = |uses: &str, _: &SourceFile| match callee(uses) {
-            Callee::Local(path) => self.readings.get(&path).cloned(),
-            Callee::Remote(_) => None,
-        };
-        for problem in check_calls(caller, CallRules::default(), &mut find) {
-            self.complain(problem);
-        }
-    }
-
-    fn finish(self) -> (Library, Vec<Diagnostic>) {
-        let mut library = Library::default();
-        let mut found = self.found;
-        for (path, reading) in self.readings {
-            // Errors stand among those of the calls.
-            let warnings = reading.diagnostics.iter().filter(|one| !one.is_error());
-            found.extend(warnings.cloned());
-            if let Some(workflow) = Arc::into_inner(reading).and_then(|reading| reading.workflow) {
-                library.workflows.insert(path, Arc::new(workflow));
-            }
-        }
-        (library, found)
-    }
-
     fn complain(&mut self, diagnostic: Diagnostic) {
         if !self.found.contains(&diagnostic) {
             self.found.push(diagnostic);
@@ -159,26 +157,22 @@ impl Loading<'_> {
     }
 
     fn open(&mut self, path: &str, at: &dyn Fn(String) -> Diagnostic) -> Option<Arc<Reading>> {
-        if let Some(known) = self.readings.get(path) {
+        if let Some(known) = self.library.readings.get(path) {
             return Some(Arc::clone(known));
         }
         if self.failed.contains(path) {
             return None;
         }
-        let problem = if self.readings.len() >= MAX_FILES {
+        let problem = if self.library.readings.len() >= MAX_FILES {
             at(format!(
                 "more than {MAX_FILES} called workflows in one run, which is GitHub's limit"
             ))
         } else {
             match (self.load)(path) {
                 Ok(source) => {
-                    let (workflow, diagnostics) = (self.read)(&source);
-                    let reading = Arc::new(Reading {
-                        workflow,
-                        triggers: None,
-                        diagnostics,
-                    });
-                    self.readings.insert(path.to_owned(), Arc::clone(&reading));
+                    let reading = Arc::new(read_workflow(source, self.options));
+                    let readings = &mut self.library.readings;
+                    readings.insert(path.to_owned(), Arc::clone(&reading));
                     return Some(reading);
                 }
                 Err(problem) => Diagnostic {
@@ -248,7 +242,6 @@ mod tests {
     use super::*;
     use crate::diagnostic::Span;
     use crate::plan::sample::workflow;
-    use crate::workflow::{ReadOptions, read_workflow};
 
     #[test]
     fn uses_is_local_or_remote() {
@@ -280,10 +273,7 @@ mod tests {
                 Some((path, text)) => Ok(SourceFile::new(*path, *text)),
                 None => Err(Diagnostic::error("not-found", "There is no such file")),
             },
-            &|source| {
-                let reading = read_workflow(Arc::clone(source), &ReadOptions::default());
-                (reading.workflow, reading.diagnostics)
-            },
+            &ReadOptions::default(),
         );
         let paths = library.iter().map(|(path, _)| path.to_owned()).collect();
         (paths, found.iter().map(ToString::to_string).collect())

@@ -1,5 +1,7 @@
 //! Workflows and events for the tests of this room.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::github_event::GithubEvent;
@@ -7,7 +9,7 @@ use crate::diagnostic::SourceFile;
 use crate::workflow::{ReadOptions, Workflow, read_workflow};
 
 /// Reads a workflow that has no errors.
-pub fn workflow(path: &str, text: &str) -> Workflow {
+pub fn workflow(path: &str, text: &str) -> Arc<Workflow> {
     let reading = read_workflow(SourceFile::new(path, text), &ReadOptions::default());
     let errors: Vec<String> = reading.errors().map(ToString::to_string).collect();
     reading

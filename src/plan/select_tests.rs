@@ -1,5 +1,7 @@
 //! Which event, which workflows: the sentences of the contract, one by one.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::github_event::GithubEvent;
@@ -7,7 +9,7 @@ use super::sample::{event, workflow};
 use super::select::{
     Candidate, Choice, Request, SelectError, SelectedWorkflow, State, choose_event, select,
 };
-use crate::workflow::{Triggers, Workflow};
+use crate::workflow::Workflow;
 
 fn jobs(names: &[&str]) -> String {
     let jobs = names.iter().map(|name| {
@@ -18,14 +20,14 @@ fn jobs(names: &[&str]) -> String {
 }
 
 /// `on` in flow style, and jobs as `id` or `id<need,need`.
-fn make(files: &[(&str, &str, &[&str])]) -> Vec<Workflow> {
+fn make(files: &[(&str, &str, &[&str])]) -> Vec<Arc<Workflow>> {
     files
         .iter()
         .map(|(path, on, names)| workflow(path, &format!("on: {on}\njobs:\n{}", jobs(names))))
         .collect()
 }
 
-fn candidates(workflows: &[Workflow]) -> Vec<Candidate<'_>> {
+fn candidates(workflows: &[Arc<Workflow>]) -> Vec<Candidate<'_>> {
     workflows
         .iter()
         .map(|workflow| Candidate {
@@ -40,7 +42,7 @@ fn strings(names: &[&str]) -> Vec<String> {
 }
 
 /// The event and its reason, or the error.
-fn chosen(workflows: &[Workflow], request: &Request<'_>) -> String {
+fn chosen(workflows: &[Arc<Workflow>], request: &Request<'_>) -> String {
     match choose_event(&candidates(workflows), request) {
         Ok(event) => event.to_string(),
         Err(error) => format!("error: {error}"),
@@ -393,13 +395,12 @@ fn a_job_runs_on_an_event_that_none_lists_with_a_warning() {
 fn broken_workflows_end_the_run_only_where_they_are_selected() {
     let good = make(&[("a.yml", "push", &["build"])]);
     let on_push = &good[0].on;
-    let on_release: Triggers =
-        workflow("x.yml", &format!("on: release\njobs:\n{}", jobs(&["a"]))).on;
+    let release = workflow("x.yml", &format!("on: release\njobs:\n{}", jobs(&["a"])));
     let jobs = strings(&["build"]);
     let table = [
         // (on of the broken one, -j, broken and selected)
         (Some(on_push), false, true),
-        (Some(&on_release), false, false),
+        (Some(&release.on), false, false),
         (None, false, true),
         (None, true, false),
         (Some(on_push), true, false),

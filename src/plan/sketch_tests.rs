@@ -1,7 +1,5 @@
 //! From text to outline: legs, names, machines, conditions, called workflows.
 
-use std::sync::Arc;
-
 use serde_json::json;
 
 use super::condition::Known;
@@ -14,7 +12,7 @@ use super::select::{Candidate, ChosenEvent, Request, State, select};
 use super::sketch::{Sketch, Sketched};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::expr::Value;
-use crate::workflow::{ReadOptions, Workflow, read_workflow};
+use crate::workflow::{ReadOptions, Workflow};
 
 const CALLED: &str = "\
 on:
@@ -54,10 +52,7 @@ fn sketch_with(jobs: &str, matrix: &[&str], skip_unavailable: bool, only: &[&str
                 Err(Diagnostic::error("not-found", "There is no such file"))
             }
         },
-        &|source| {
-            let reading = read_workflow(Arc::clone(source), &ReadOptions::default());
-            (reading.workflow, reading.diagnostics)
-        },
+        &ReadOptions::default(),
     );
     assert_eq!(found, []);
     let machines = Machines {

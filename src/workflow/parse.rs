@@ -53,7 +53,7 @@ impl ReadOptions {
 #[derive(Debug)]
 pub struct Reading {
     /// `None` when there is an error.
-    pub workflow: Option<Workflow>,
+    pub workflow: Option<Arc<Workflow>>,
     /// `on`, also of a workflow with errors elsewhere.
     pub triggers: Option<Triggers>,
     /// In the order of their places.
@@ -142,7 +142,7 @@ pub fn read_workflow(source: Arc<SourceFile>, options: &ReadOptions) -> Reading 
     diagnostics.sort_by_key(|one| one.span.map(|span| span.start));
     diagnostics.truncate(MAX_DIAGNOSTICS);
     Reading {
-        workflow: workflow.filter(|_| !broken),
+        workflow: workflow.filter(|_| !broken).map(Arc::new),
         triggers: on.filter(|on| !on.events.is_empty()),
         diagnostics,
     }
