@@ -251,3 +251,7 @@ fn to_value(token: &Token) -> Value {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "evaluate_tests.rs"]
+mod tests;

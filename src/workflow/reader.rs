@@ -434,11 +434,40 @@ pub fn template_diagnostic(
             format!("this key may use {}", listed(&names))
         });
     }
+    if reason.starts_with("Unrecognized function") {
+        return diagnostic.help(function_help(found));
+    }
     match error.kind {
         TemplateErrorKind::NotClosed => diagnostic.help("close it with `}}`"),
         TemplateErrorKind::Empty => diagnostic.help("write an expression between `${{` and `}}`"),
         _ if reason.contains('"') => diagnostic.help("text in expressions stands in single quotes"),
         _ => diagnostic,
+    }
+}
+
+fn function_help(found: &str) -> String {
+    const BUILT_IN: [&str; 9] = [
+        "contains",
+        "startsWith",
+        "endsWith",
+        "format",
+        "join",
+        "toJSON",
+        "fromJSON",
+        "case",
+        "hashFiles",
+    ];
+    const STATUS: [&str; 4] = ["always", "cancelled", "failure", "success"];
+    let is = |name: &str| found.eq_ignore_ascii_case(name);
+    if STATUS.iter().any(|name| is(name)) {
+        format!("`{found}()` exists only in `if`")
+    } else if is("hashFiles") {
+        "`hashFiles()` exists only in the keys of steps".to_owned()
+    } else {
+        match suggest::nearest(found, BUILT_IN.into_iter().chain(STATUS)) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("the functions are {}", listed(&BUILT_IN)),
+        }
     }
 }
 
@@ -476,7 +505,7 @@ pub fn listed(words: &[&str]) -> String {
         .collect();
     let more = if words.len() > MOST { " …" } else { "" };
     match quoted.as_slice() {
-        [] => "nothing".into(),
+        [] => String::new(),
         [one] => one.clone(),
         [start @ .., last] if more.is_empty() => format!("{} or {last}", start.join(", ")),
         all => format!("{}{more}", all.join(", ")),
@@ -487,7 +516,7 @@ fn expected(definition: &'static Definition) -> String {
     let mut kinds: Vec<String> = Vec::new();
     for shape in definition.shapes() {
         let kind = match shape {
-            Shape::Null => "nothing".into(),
+            Shape::Null => "no value".into(),
             Shape::Boolean => "true or false".into(),
             Shape::Number => "a number".into(),
             Shape::Text => "text".into(),
