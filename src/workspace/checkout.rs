@@ -50,6 +50,11 @@ pub fn checkout(
     workspace: &Path,
 ) -> Result<Checkout> {
     let dest = destination(workspace, request.path.as_deref())?;
+    let holds = |root: &Path| root.starts_with(dest.canonicalize().as_deref().unwrap_or(&dest));
+    if options.root.starts_with(&dest) || options.root.canonicalize().is_ok_and(|root| holds(&root))
+    {
+        return Err(WorkspaceError::OwnTree(dest));
+    }
     let source = Source::open(options)?;
     let sparse = Sparse::of(request);
     let asked = request.ref_.as_deref();

@@ -270,3 +270,46 @@ fn lfs_files_are_pointers_unless_asked_for() {
     scratch.checkout(&request(|r| r.lfs = true));
     assert_eq!(fs::read_to_string(work.join("x.bin")).unwrap(), content);
 }
+
+#[test]
+fn a_checkout_never_replaces_the_users_own_tree() {
+    let scratch = Scratch::dirty();
+    let options = scratch.options();
+    let snapshot = Snapshot::prepare(&options).unwrap();
+    let before = tree(&scratch.repo());
+    for workspace in [scratch.repo(), scratch.path("")] {
+        let result = checkout(
+            &snapshot,
+            &options,
+            &CheckoutRequest::default(),
+            &scratch.target(),
+            &workspace,
+        );
+        assert!(matches!(result, Err(WorkspaceError::OwnTree(_))));
+    }
+    assert_eq!(tree(&scratch.repo()), before);
+}
+
+#[test]
+fn a_target_that_is_not_head_is_exactly_its_commit() {
+    let scratch = Scratch::new();
+    let first = scratch.head();
+    scratch.commit("second");
+    scratch.write("a.txt", "dirty\n");
+    let options = scratch.options();
+    let snapshot = Snapshot::prepare(&options).unwrap();
+    let target = Target {
+        sha: first.clone(),
+        ..scratch.target()
+    };
+    let done = checkout(
+        &snapshot,
+        &options,
+        &CheckoutRequest::default(),
+        &target,
+        &scratch.workspace(),
+    )
+    .unwrap();
+    assert_eq!(done.commit, first);
+    assert_eq!(git(&scratch.workspace(), &["status", "--porcelain"]), "");
+}

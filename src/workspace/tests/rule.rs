@@ -264,3 +264,17 @@ fn checkout_filters_are_applied_to_what_comes_from_git() {
         );
     }
 }
+
+#[test]
+fn split_and_sparse_indexes_are_read() {
+    let scratch = Scratch::dirty();
+    let expected = seen(&scratch.options());
+    scratch.git(&["update-index", "--split-index"]);
+    assert_eq!(seen(&scratch.options()), expected);
+    scratch.git(&["update-index", "--no-split-index"]);
+    scratch.git(&["checkout", "-q", "--", "a.txt", "gone.txt"]);
+    scratch.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "sub"]);
+    let sparse = seen(&scratch.options());
+    assert_eq!(sparse["dir/b.txt"], "644 b\n");
+    assert_eq!(sparse["gone.txt"], "644 gone\n");
+}
