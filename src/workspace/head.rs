@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs;
 
-use git2::Oid;
+use git2::{Oid, Reference};
 
 use super::Result;
 use super::checkout::Target;
@@ -124,6 +124,9 @@ fn matching(source: &Source, prefix: &str) -> Result<Vec<(String, Oid)>> {
 /// The ref that the fetch of the wanted commit writes.
 fn own_ref(source: &Source, wanted: &Wanted, refs: &mut BTreeMap<String, Oid>) -> Head {
     let name = &wanted.name;
+    if !Reference::is_valid_name(name) {
+        return Head::Detached;
+    }
     if let Some(branch) = name.strip_prefix("refs/heads/") {
         refs.insert(format!("refs/remotes/origin/{branch}"), wanted.commit);
         return Head::Branch(branch.to_owned());

@@ -5,6 +5,7 @@
 
 mod bound;
 mod checkout;
+mod destination;
 mod entry;
 mod git_folder;
 mod head;

@@ -202,3 +202,31 @@ fn a_job_can_commit_and_the_users_repository_knows_nothing_of_it() {
     assert_eq!(scratch.git(&["count-objects", "-v"]), before);
     assert_eq!(scratch.git(&["tag"]), "v1.0\n");
 }
+
+#[test]
+fn a_ref_that_git_would_refuse_is_never_written() {
+    let scratch = history();
+    let options = scratch.options();
+    let snapshot = Snapshot::prepare(&options).unwrap();
+    for git_ref in [
+        "refs/heads/../../../escaped",
+        "refs/tags/a b",
+        "refs/heads/x.lock",
+        "",
+    ] {
+        let target = Target {
+            git_ref: git_ref.to_owned(),
+            ..scratch.target()
+        };
+        checkout(
+            &snapshot,
+            &options,
+            &depth(1),
+            &target,
+            &scratch.workspace(),
+        )
+        .unwrap();
+        assert_eq!(git(&scratch.workspace(), &["branch", "--show-current"]), "");
+        assert!(!scratch.workspace().join("escaped").exists());
+    }
+}
