@@ -123,9 +123,14 @@ impl Placed<'_> {
         }
         let git_folder = (!options.below_top_level).then(|| dest.join(".git"));
         if let Some(folder) = &git_folder {
+            let depth = request.depth();
+            let history = History::of(source, wanted, target, depth, request.fetch_tags)?;
+            if depth == 0 && !history.shallow.is_empty() {
+                log.push("the local clone is shallow: its history is all there is".to_owned());
+            }
             Plan {
                 source,
-                history: &History::of(source, wanted, target, request.depth(), request.fetch_tags)?,
+                history: &history,
                 entries,
                 sparse,
                 remote_url: target.remote_url.as_deref(),

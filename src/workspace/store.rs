@@ -48,6 +48,7 @@ impl Store {
     pub(super) fn lock(options: &Options) -> Result<Self> {
         let folder = options.cache.join(name_of(options));
         fs::create_dir_all(&folder).map_err(io("make", &folder))?;
+        place::keep_private(&folder).map_err(io("protect", &folder))?;
         let path = folder.join("lock");
         let lock = open_lock(&path)?;
         lock.lock().map_err(io("lock", &path))?;

@@ -1,4 +1,4 @@
-//! What `actions/checkout` leaves in the workspace.
+//! What `actions/checkout` leaves in the workspace (SPEC J-10, J-11, P-90).
 
 use super::*;
 
@@ -312,4 +312,28 @@ fn a_target_that_is_not_head_is_exactly_its_commit() {
     .unwrap();
     assert_eq!(done.commit, first);
     assert_eq!(git(&scratch.workspace(), &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn the_hook_of_the_first_commit_is_judged_by_its_index() {
+    let scratch = Scratch::empty();
+    scratch.write("a.txt", "staged\n");
+    scratch.git(&["add", "a.txt"]);
+    scratch.write("a.txt", "working\n");
+    let options = scratch.with(Content::Staged);
+    let snapshot = Snapshot::prepare(&options).unwrap();
+    assert_eq!(snapshot.changes().to_string(), "1 new");
+    let target = Target {
+        sha: "0".repeat(40),
+        ..Target::default()
+    };
+    checkout(
+        &snapshot,
+        &options,
+        &CheckoutRequest::default(),
+        &target,
+        &scratch.workspace(),
+    )
+    .unwrap();
+    assert_eq!(tree(&scratch.workspace())["a.txt"], "644 staged\n");
 }
