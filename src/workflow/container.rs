@@ -66,8 +66,8 @@ impl Evaluator<'_> {
                 ..Container::default()
             },
         };
-        if let Some(image) = container.image.strip_prefix(DOCKER) {
-            container.image = image.to_owned();
+        if container.image.starts_with(DOCKER) {
+            container.image.drain(..DOCKER.len());
         }
         Ok((!container.image.is_empty()).then_some(container))
     }

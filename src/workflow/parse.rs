@@ -67,10 +67,10 @@ impl Reading {
 }
 
 /// Loads a file; `display` is how people name it.
-pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Diagnostic> {
+pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Box<Diagnostic>> {
     let unread = |code, message: String| {
         let file = SourceFile::new(display, "");
-        Diagnostic::error(code, message).at(&file, Span::default())
+        Box::new(Diagnostic::error(code, message).at(&file, Span::default()))
     };
     let io = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => unread("not-found", "There is no such file".into()),
@@ -96,9 +96,11 @@ pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Diagnostic> {
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
             let file = SourceFile::new(display, String::from_utf8_lossy(error.as_bytes()));
-            Err(Diagnostic::error("not-utf8", "The file is not UTF-8 text")
-                .at(&file, Span::new(valid, valid))
-                .help("save it as UTF-8"))
+            Err(Box::new(
+                Diagnostic::error("not-utf8", "The file is not UTF-8 text")
+                    .at(&file, Span::new(valid, valid))
+                    .help("save it as UTF-8"),
+            ))
         }
     }
 }
@@ -108,6 +110,10 @@ fn too_large(limit: usize) -> String {
 }
 
 /// Reads a workflow.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the file goes into the workflow"
+)]
 pub fn read_workflow(source: Arc<SourceFile>, options: &ReadOptions) -> Reading {
     let failed = |diagnostic| Reading {
         workflow: None,
@@ -249,7 +255,7 @@ impl<'a> Converter<'a> {
                 .filter(|name| !name.is_empty()),
             run_name: root.get("run-name").cloned(),
             on,
-            permissions: self.permissions(root),
+            permissions: permissions(root),
             env: root.get("env").cloned(),
             defaults: RunDefaults {
                 shell: default("shell"),
@@ -296,25 +302,6 @@ impl<'a> Converter<'a> {
                 "give the job `steps`, or let it call a workflow with `uses`",
             );
         }
-    }
-
-    pub fn permissions(&mut self, token: &Token) -> Option<Permissions> {
-        let (key, value) = pair(token, "permissions")?;
-        let grant = match value.as_str() {
-            Some("read-all") => Grant::ReadAll,
-            Some(_) => Grant::WriteAll,
-            None => Grant::Map(
-                value
-                    .pairs()
-                    .iter()
-                    .filter_map(super::model::access)
-                    .collect(),
-            ),
-        };
-        Some(Permissions {
-            span: key.span,
-            grant,
-        })
     }
 
     pub fn concurrency(&mut self, token: &Token) -> Option<Concurrency> {
@@ -437,6 +424,25 @@ fn always_success() -> Expr {
         .unwrap_or_else(|_| unreachable!("a blank condition is `success()`"))
 }
 
+pub(crate) fn permissions(token: &Token) -> Option<Permissions> {
+    let (key, value) = pair(token, "permissions")?;
+    let grant = match value.as_str() {
+        Some("read-all") => Grant::ReadAll,
+        Some(_) => Grant::WriteAll,
+        None => Grant::Map(
+            value
+                .pairs()
+                .iter()
+                .filter_map(super::model::access)
+                .collect(),
+        ),
+    };
+    Some(Permissions {
+        span: key.span,
+        grant,
+    })
+}
+
 /// Key and value of a literal key.
 pub(crate) fn pair<'t>(token: &'t Token, key: &str) -> Option<&'t (Token, Token)> {
     token
@@ -465,3 +471,7 @@ pub(crate) fn texts(token: &Token) -> Vec<Spanned<String>> {
         _ => spanned(token).into_iter().collect(),
     }
 }
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

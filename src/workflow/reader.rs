@@ -271,7 +271,8 @@ impl Reader {
             Literal::Number(value) => return TokenKind::Number(*value),
             Literal::String(text) => text,
         };
-        if !text.contains("${{") && !(self.delimiters.angle && text.contains("$<<")) {
+        let may_hold = text.contains("${{") || self.delimiters.angle && text.contains("$<<");
+        if !may_hold {
             return TokenKind::String(text.clone());
         }
         let names = contexts.names();

@@ -72,9 +72,9 @@ pub fn parse(file: &Arc<SourceFile>, max_depth: usize) -> Result<Node, Box<Diagn
         match Reader::new(file, &text, max_depth).document() {
             Err(error) if error.code == GLUED_COMMENT => match without_comment(&text, &error) {
                 Some(without) => text = Cow::Owned(without),
-                None => return Err(Box::new(error)),
+                None => return Err(error),
             },
-            result => return result.map_err(Box::new),
+            result => return result,
         }
     }
 }
@@ -91,6 +91,10 @@ fn without_comment(text: &str, error: &Diagnostic) -> Option<String> {
 }
 
 const GLUED_COMMENT: &str = "glued-comment";
+
+fn fail<T>(diagnostic: Diagnostic) -> Result<T, Box<Diagnostic>> {
+    Err(Box::new(diagnostic))
+}
 
 /// An event with its place in bytes, kept for replaying.
 #[derive(Clone)]
@@ -151,20 +155,22 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn document(&mut self) -> Result<Node, Diagnostic> {
+    fn document(&mut self) -> Result<Node, Box<Diagnostic>> {
         self.advance()?;
         self.advance()?;
         if self.parser.peek().is_none() {
-            return Err(Diagnostic::error("empty-file", "The file is empty")
-                .at(self.file, Span::default())
-                .help("a workflow needs at least `on` and `jobs`"));
+            return fail(
+                Diagnostic::error("empty-file", "The file is empty")
+                    .at(self.file, Span::default())
+                    .help("a workflow needs at least `on` and `jobs`"),
+            );
         }
         self.advance()?;
         let root = self.node()?;
         self.advance()?;
         if self.parser.peek().is_some() {
             let span = self.current.span;
-            return Err(Diagnostic::error("second-document", "Expected stream end parse event")
+            return fail(Diagnostic::error("second-document", "Expected stream end parse event")
                 .at(self.file, span)
                 .help("a file holds exactly one YAML document: remove the `---` and what follows it"));
         }
@@ -172,7 +178,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Builds the node that starts at the current event and moves past it.
-    fn node(&mut self) -> Result<Node, Diagnostic> {
+    fn node(&mut self) -> Result<Node, Box<Diagnostic>> {
         let Kept { kind, span } = self.current.clone();
         let kind = match kind {
             Kind::Scalar(Ok(literal)) => {
@@ -183,7 +189,7 @@ impl<'a> Reader<'a> {
                 });
             }
             Kind::Scalar(Err((code, message))) => {
-                return Err(self.tag_error(code, message, span));
+                return fail(self.tag_error(code, message, span));
             }
             Kind::SequenceStart => {
                 self.enter(span)?;
@@ -202,11 +208,10 @@ impl<'a> Reader<'a> {
                 NodeKind::Mapping(pairs)
             }
             Kind::End | Kind::Alias(_) | Kind::Stream => {
-                return Err(Diagnostic::error(
-                    "yaml",
-                    "Expected a scalar value, a sequence, or a mapping",
-                )
-                .at(self.file, span));
+                return fail(
+                    Diagnostic::error("yaml", "Expected a scalar value, a sequence, or a mapping")
+                        .at(self.file, span),
+                );
             }
         };
         self.depth -= 1;
@@ -219,16 +224,16 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn key(&mut self) -> Result<Node, Diagnostic> {
+    fn key(&mut self) -> Result<Node, Box<Diagnostic>> {
         if matches!(self.current.kind, Kind::Scalar(_)) {
             return self.node();
         }
-        Err(Diagnostic::error("key-not-scalar", "Expected a scalar value")
+        fail(Diagnostic::error("key-not-scalar", "Expected a scalar value")
             .at(self.file, self.current.span)
             .help("a key of a mapping is plain text; a value that starts with `{` or `[` needs quotes"))
     }
 
-    fn enter(&mut self, span: Span) -> Result<(), Diagnostic> {
+    fn enter(&mut self, span: Span) -> Result<(), Box<Diagnostic>> {
         self.depth += 1;
         if self.depth > self.max_depth {
             // An anchor inside itself never ends: GitHub counts its nodes first (SPEC W-7).
@@ -239,7 +244,7 @@ impl<'a> Reader<'a> {
                 .filter(|one| Some(one.anchor) == innermost)
                 .count()
                 > 1;
-            return Err(if circular {
+            return fail(if circular {
                 self.too_many_nodes(span)
             } else {
                 Diagnostic::error("max-depth", "Maximum object depth exceeded")
@@ -271,7 +276,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Moves to the next event, out of the file or out of an anchored node that is replayed.
-    fn advance(&mut self) -> Result<(), Diagnostic> {
+    fn advance(&mut self) -> Result<(), Box<Diagnostic>> {
         if let Some(replay) = self.replays.last_mut() {
             match self.current.kind {
                 Kind::SequenceStart | Kind::MappingStart => replay.depth += 1,
@@ -291,11 +296,10 @@ impl<'a> Reader<'a> {
         if let Kind::Alias(name) = &self.current.kind {
             let span = self.current.span;
             let Some(&anchor) = self.anchors.get(name) else {
-                return Err(Diagnostic::error(
-                    "unknown-anchor",
-                    format!("Unknown anchor '{name}'"),
-                )
-                .at(self.file, span));
+                return fail(
+                    Diagnostic::error("unknown-anchor", format!("Unknown anchor '{name}'"))
+                        .at(self.file, span),
+                );
             };
             self.current = self.events[anchor].clone();
             self.replays.push(Replay {
@@ -306,13 +310,13 @@ impl<'a> Reader<'a> {
         }
         self.count += 1;
         if self.count > MAX_EVENTS {
-            return Err(self.too_many_nodes(self.current.span));
+            return fail(self.too_many_nodes(self.current.span));
         }
         Ok(())
     }
 
     /// Takes the next event of the file and keeps it.
-    fn pull(&mut self) -> Result<Kept, Diagnostic> {
+    fn pull(&mut self) -> Result<Kept, Box<Diagnostic>> {
         let Some(next) = self.parser.next_event() else {
             return Ok(Kept {
                 kind: Kind::Stream,
@@ -321,7 +325,7 @@ impl<'a> Reader<'a> {
         };
         let (event, marks) = next.map_err(|error| {
             let at = self.byte(error.marker().index());
-            self.scan_error(error.info(), Span::new(at, at))
+            Box::new(self.scan_error(error.info(), Span::new(at, at)))
         })?;
         let mut span = Span::new(self.byte(marks.start.index()), self.byte(marks.end.index()));
         let mut anchored = 0;
