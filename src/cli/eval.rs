@@ -18,7 +18,7 @@ pub struct EvalOptions {
     pub trace: bool,
 }
 
-/// What to print, and the exit code: 0, or 2 on an error.
+/// What to print (a trace stands before the value), and the exit code: 0, or 2 on an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EvalOutput {
     pub stdout: String,
@@ -66,7 +66,7 @@ pub fn run_with(options: &EvalOptions, names: &Names, context: &dyn Context) -> 
             ..EvalOutput::default()
         },
     };
-    output.stderr.insert_str(0, &trace.to_string());
+    output.stdout.insert_str(0, &trace.to_string());
     output
 }
 
@@ -206,14 +206,14 @@ mod tests {
     #[test]
     fn a_trace_tells_every_part() {
         let output = eval("github.run == 7 || github.ref", false, true);
-        assert_eq!(output.stdout, "true\n");
         assert_eq!(
-            output.stderr,
+            output.stdout,
             "github.run == 7 || github.ref → true\n  \
              github.run == 7 → true\n    \
              github.run → 7\n      \
              github → {\"ref\":\"refs/heads/main\",\"run\":7}\n  \
-             github.ref → not evaluated\n"
+             github.ref → not evaluated\n\
+             true\n"
         );
         let traced = eval("!github.run", true, true).stdout;
         let traced: Json = serde_json::from_str(&traced).unwrap();

@@ -4,7 +4,6 @@ use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 use super::ast::{Expr, NodeKind};
-use super::parser::MAX_LENGTH;
 use super::value::Value;
 use super::{Context, ExprError, Names};
 
@@ -225,7 +224,7 @@ fn next_hole(
         let open = from + text[from..].find('$')?;
         let rest = &text[open + 1..];
         if rest.starts_with("{{") {
-            return Some(match closed(text, open, "}}", usize::MAX) {
+            return Some(match closed(text, open, "}}") {
                 Some((outer, inner)) => Ok(Hole {
                     outer,
                     inner,
@@ -246,7 +245,7 @@ fn next_hole(
 
 /// `$<< >>` counts only where it could be meant: it parses, and all that it names is allowed.
 fn angle_hole(text: &str, open: usize, names: &Names) -> Option<Hole> {
-    let (outer, inner) = closed(text, open, ">>", 4 * MAX_LENGTH)?;
+    let (outer, inner) = closed(text, open, ">>")?;
     let expression = &text[inner.clone()];
     let whole = outer == (0..text.len());
     let counts = (expression == "insert" && whole)
@@ -258,21 +257,20 @@ fn angle_hole(text: &str, open: usize, names: &Names) -> Option<Hole> {
     })
 }
 
-/// The first closing delimiter outside quotes, at most `limit` bytes on.
-fn closed(
-    text: &str,
-    open: usize,
-    close: &str,
-    limit: usize,
-) -> Option<(Range<usize>, Range<usize>)> {
+/// The first closing delimiter outside quotes: the bytes with the delimiters, and those of the
+/// expression without blanks.
+fn closed(text: &str, open: usize, close: &str) -> Option<(Range<usize>, Range<usize>)> {
+    // No expression has a `$` outside quotes: a text full of `$<<` is read once, not once for each.
+    let gives_up_at = if close == ">>" { Some(b'$') } else { None };
     let start = open + 3;
     let mut quoted = false;
     let bytes = text.as_bytes();
-    let close_bytes = close.as_bytes();
-    for at in start..bytes.len().min(start.saturating_add(limit)) {
+    for at in start..bytes.len() {
         if bytes[at] == b'\'' {
             quoted = !quoted;
-        } else if !quoted && bytes[at..].starts_with(close_bytes) {
+        } else if !quoted && Some(bytes[at]) == gives_up_at {
+            return None;
+        } else if !quoted && bytes[at..].starts_with(close.as_bytes()) {
             let raw = &text[start..at];
             let begin = start + raw.len() - raw.trim_start().len();
             let inner = begin..begin + raw.trim().len();

@@ -143,3 +143,9 @@ fn angle_use_is_told() {
         [2, 22]
     );
 }
+
+#[test]
+fn a_text_full_of_angles_is_read_in_one_go() {
+    let text = "$<< ".repeat(200_000) + ">>";
+    assert_eq!(parse(&text), Template::Text(text));
+}
