@@ -2,8 +2,8 @@
 
 use indexmap::IndexMap;
 
+use super::converter::Converter;
 use super::evaluate::{EvalError, Evaluator};
-use super::parse::Converter;
 use super::token::{Token, TokenKind};
 
 const DOCKER: &str = "docker://";

@@ -2,8 +2,8 @@
 
 use indexmap::IndexMap;
 
+use super::converter::{Converter, key_spans, pair, permissions, spanned, texts};
 use super::model::{CallJob, CallSecrets, Job, JobKind, Step, StepsJob, Strategy};
-use super::parse::{Converter, key_spans, pair, permissions, spanned, texts};
 use super::reference::WorkflowReference;
 use super::schema::Contexts;
 use super::token::Token;

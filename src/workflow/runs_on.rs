@@ -1,7 +1,7 @@
 //! `runs-on`: labels and group (SPEC W-71).
 
+use super::converter::Converter;
 use super::evaluate::{EvalError, Evaluator};
-use super::parse::Converter;
 use super::token::{Token, TokenKind};
 
 /// The machine that a leg asks for.
