@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::workflow::{Access, CallSecrets, EVENTS, InputType, JobKind, StepKind};
+use crate::workflow::{
+    Access, CallSecrets, EVENTS, Grant, InputType, JobKind, Permissions, StepKind,
+};
 
 const EVERYTHING: &str = include_str!("../../fixtures/valid/every-key.yml");
 

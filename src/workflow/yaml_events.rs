@@ -45,7 +45,7 @@ pub struct Events<'a> {
     parser: Parser<'a, StrInput<'a>>,
     /// Byte offset of each character, where the text is not ASCII.
     bytes: Option<Vec<usize>>,
-    events: Vec<Kept>,
+    kept: Vec<Kept>,
     anchors: HashMap<String, usize>,
     replays: Vec<Replay>,
     pub current: Kept,
@@ -59,7 +59,7 @@ impl<'a> Events<'a> {
             file,
             parser: Parser::new_from_str(text),
             bytes: (!text.is_ascii()).then(|| text.char_indices().map(|(at, _)| at).collect()),
-            events: Vec::new(),
+            kept: Vec::new(),
             anchors: HashMap::new(),
             replays: Vec::new(),
             current: Kept {
@@ -108,7 +108,7 @@ impl<'a> Events<'a> {
         }
         if let Some(replay) = self.replays.last_mut() {
             replay.index += 1;
-            self.current = self.events[replay.index].clone();
+            self.current = self.kept[replay.index].clone();
         } else {
             self.current = self.pull()?;
         }
@@ -120,7 +120,7 @@ impl<'a> Events<'a> {
                         .at(self.file, span),
                 );
             };
-            self.current = self.events[anchor].clone();
+            self.current = self.kept[anchor].clone();
             self.replays.push(Replay {
                 anchor,
                 index: anchor,
@@ -199,11 +199,11 @@ impl<'a> Events<'a> {
         if anchored > 0
             && let Some(name) = name_after(&self.file.text[span.start..], '&')
         {
-            self.anchors.insert(name, self.events.len());
+            self.anchors.insert(name, self.kept.len());
         }
         self.previous_end = self.previous_end.max(span.end);
         let kept = Kept { kind, span };
-        self.events.push(kept.clone());
+        self.kept.push(kept.clone());
         Ok(kept)
     }
 
