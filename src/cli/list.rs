@@ -14,9 +14,12 @@ pub enum Format {
     Json,
 }
 
-/// Draws all jobs, files by path; a job that calls a workflow is one entry.
+/// Draws the jobs, files by path; a job that calls a workflow is one entry. With an event, those of the workflows that
+/// list it, whatever their filters say.
 pub fn render(outline: &Outline, format: Format) -> String {
-    let mut workflows: Vec<&WorkflowOutline> = outline.workflows.iter().collect();
+    let listed =
+        |each: &&WorkflowOutline| outline.event.is_empty() || each.triggered || each.filtered;
+    let mut workflows: Vec<&WorkflowOutline> = outline.workflows.iter().filter(listed).collect();
     workflows.sort_by(|a, b| a.file.cmp(&b.file));
     let entries: Vec<(&WorkflowOutline, &JobOutline)> = workflows
         .into_iter()

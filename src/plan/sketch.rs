@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::availability;
-use super::condition::{self, Before, Decision, JobContext, Known};
+use super::condition::{self, Before, Decision, JobContext, Known, LATE};
 use super::graph;
 use super::inputs;
 use super::machine::Machines;
@@ -13,9 +13,9 @@ use super::outline::{
     ConditionOutline, JobOutline, LegOutline, Legs, Outline, RunsOn, Unavailable, WorkflowOutline,
 };
 use super::reusable::{self, Callee, Library};
-use super::select::{Candidate, ChosenEvent, Selection, State};
+use super::select::{Candidate, ChosenEvent, Selection, State, jobs_of};
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::expr::{Context, Value};
+use crate::expr::{Context, Object, Value};
 use crate::workflow::{
     CallJob, EvalError, Evaluator, Job, JobKind, StepsJob, Token, TokenKind, Workflow,
 };
@@ -74,6 +74,7 @@ impl Sketch<'_> {
             workflows.push(WorkflowOutline {
                 file: candidate.file.to_owned(),
                 triggered: selected.triggered,
+                filtered: selected.filtered,
                 reason: selected.reason.clone(),
                 help: selected.help.clone(),
                 lifted: selected.lifted.clone(),
@@ -87,17 +88,22 @@ impl Sketch<'_> {
         sketched
     }
 
-    /// Draws all jobs there are, for a list without an event.
-    pub fn all(&self, candidates: &[Candidate<'_>]) -> Sketched {
+    /// Draws all jobs there are, whatever starts them; with `-j` those named and what they need.
+    pub fn all(&self, candidates: &[Candidate<'_>], jobs: &[String]) -> Sketched {
         let mut drawing = Drawing::new(*self);
+        drawing.without_event = true;
         let workflows = candidates
             .iter()
+            .filter(|candidate| candidate.has_any(jobs))
             .filter_map(|candidate| match &candidate.state {
-                State::Valid(workflow) => Some(WorkflowOutline {
-                    file: candidate.file.to_owned(),
-                    triggered: true,
-                    ..drawing.workflow(workflow, |_| true)
-                }),
+                State::Valid(workflow) => {
+                    let wanted = jobs_of(workflow, jobs);
+                    Some(WorkflowOutline {
+                        file: candidate.file.to_owned(),
+                        triggered: true,
+                        ..drawing.workflow(workflow, |id| wanted.iter().any(|each| each == id))
+                    })
+                }
                 State::Broken { .. } => None,
             })
             .collect();
@@ -113,6 +119,8 @@ struct Drawing<'a> {
     /// Keys of `--matrix` that some leg has, by place.
     seen_keys: HashSet<usize>,
     any_dynamic: bool,
+    /// Jobs are listed, whatever starts them.
+    without_event: bool,
 }
 
 /// The place of a called workflow below its callers.
@@ -136,6 +144,7 @@ impl<'a> Drawing<'a> {
             matrix_errors: Vec::new(),
             seen_keys: HashSet::new(),
             any_dynamic: false,
+            without_event: false,
         }
     }
 
@@ -160,7 +169,9 @@ impl<'a> Drawing<'a> {
     }
 
     fn workflow(&mut self, workflow: &Workflow, wanted: impl Fn(&str) -> bool) -> WorkflowOutline {
-        let known = (self.with.known)(workflow);
+        let mut known = (self.with.known)(workflow);
+        known.event_open |= self.without_event;
+        known.inputs_open |= self.without_event;
         WorkflowOutline {
             name: workflow.display_name().to_owned(),
             events: workflow.on.events.keys().cloned().collect(),
@@ -303,10 +314,14 @@ impl<'a> Drawing<'a> {
             stage: task.stage,
             skipped: outline.skipped.clone(),
         };
+        let (inputs, inputs_open) = match self.called_inputs(task, call, called) {
+            Some(inputs) => (inputs.into(), false),
+            None => (Value::Null, true),
+        };
         let known = Known {
-            github: task.known.github.clone(),
-            vars: task.known.vars.clone(),
-            ..self.called_inputs(task, call, called)
+            inputs,
+            inputs_open,
+            ..task.known.clone()
         };
         let mut all = vec![outline];
         if task.scope.depth + 2 <= reusable::MAX_LEVELS {
@@ -316,30 +331,31 @@ impl<'a> Drawing<'a> {
     }
 
     /// The inputs of a called workflow, where they can be known.
-    fn called_inputs(&mut self, task: &Task<'_>, call: &CallJob, called: &Workflow) -> Known {
-        let open = Known {
-            inputs_open: true,
-            ..Known::default()
-        };
-        let late = |token: &Token| refers(token, "needs") || refers(token, "matrix");
-        if call.with.as_ref().is_some_and(late) {
-            return open;
+    fn called_inputs(
+        &mut self,
+        task: &Task<'_>,
+        call: &CallJob,
+        called: &Workflow,
+    ) -> Option<Object> {
+        let trigger = called.on.events.get("workflow_call")?;
+        let late = |token: &Token| task.is_late(token) || refers(token, "matrix");
+        let defaults = trigger
+            .inputs
+            .values()
+            .filter_map(|input| input.default.as_ref());
+        if call.with.iter().chain(defaults).any(late) {
+            return None;
         }
         let context = JobContext::new(task.known);
-        let evaluator = Evaluator {
-            context: &context,
-            source: task.source,
-        };
-        let with = match call.with.as_ref().map(|with| evaluator.value(with)) {
+        let with = match &call.with {
             None => Value::Null,
-            Some(Ok(value)) => value,
-            Some(Err(error)) => {
-                self.diagnostics.push(error.to_diagnostic(task.source));
-                return open;
-            }
-        };
-        let Some(trigger) = called.on.events.get("workflow_call") else {
-            return open;
+            Some(with) => match task.evaluator(&context).value(with) {
+                Ok(value) => value,
+                Err(error) => {
+                    self.diagnostics.push(error.to_diagnostic(task.source));
+                    return None;
+                }
+            },
         };
         let default = |token: &Token| {
             let evaluator = Evaluator {
@@ -348,20 +364,16 @@ impl<'a> Drawing<'a> {
             };
             evaluator.value(token).map_err(|error| error.message)
         };
-        match inputs::called(&called.source.path, &trigger.inputs, &with, &default) {
-            Ok(inputs) => Known {
-                inputs: inputs.into(),
-                ..Known::default()
-            },
-            Err(errors) => {
-                for error in errors {
-                    let diagnostic = Diagnostic::error("called-inputs", error.to_string())
-                        .at(task.source, call.uses.span);
-                    self.diagnostics.push(diagnostic);
-                }
-                open
-            }
-        }
+        let inputs = inputs::called(&called.source.path, &trigger.inputs, &with, &default);
+        inputs
+            .map_err(|errors| {
+                let diagnostics = errors.iter().map(|error| {
+                    Diagnostic::error("called-inputs", error.to_string())
+                        .at(task.source, call.uses.span)
+                });
+                self.diagnostics.extend(diagnostics);
+            })
+            .ok()
     }
 
     fn legs(&mut self, task: &Task<'_>) -> Legs {
@@ -508,7 +520,8 @@ impl Task<'_> {
 
     /// Its value is known only during the run.
     fn is_late(&self, token: &Token) -> bool {
-        refers(token, "needs") || (self.known.inputs_open && refers(token, "inputs"))
+        LATE.iter()
+            .any(|context| self.known.is_late(context) && refers(token, context))
     }
 
     fn prefixes(&self) -> Vec<&str> {
