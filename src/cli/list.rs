@@ -86,11 +86,14 @@ fn text(entries: &[(&WorkflowOutline, &JobOutline)]) -> String {
     aligned(&rows, "")
 }
 
-/// Rows as columns, each as wide as its widest cell; an empty cell is a dash.
+/// Rows as columns, each as wide as its widest cell; the last cell of a row may run on. An empty cell is a dash.
 pub(super) fn aligned(rows: &[Vec<String>], indent: &str) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
+        let cells = rows
+            .iter()
+            .filter(|row| column + 1 < row.len())
+            .filter_map(|row| row.get(column));
         cells.map(|cell| measure_text_width(cell)).max()
     };
     let widths: Vec<usize> = (0..columns)
@@ -102,7 +105,7 @@ pub(super) fn aligned(rows: &[Vec<String>], indent: &str) -> String {
         for (cell, width) in row.iter().zip(&widths) {
             let cell = if cell.is_empty() { "-" } else { cell };
             line.push_str(cell);
-            let padding = width - measure_text_width(cell) + 2;
+            let padding = (width + 2).saturating_sub(measure_text_width(cell));
             line.extend(std::iter::repeat_n(' ', padding));
         }
         let _ = writeln!(out, "{}", line.trim_end());

@@ -8,7 +8,7 @@ use super::environment::Environment;
 use super::error::CliError;
 use super::occasion::{self, GivenInputs, Occasion, select_error};
 use super::project::{self, WorkflowFile};
-use super::run::{colors, identity, machines, matrix_filters};
+use super::run::{colors, identity, machines, matrix_filters, report_diagnostics};
 use super::settings::{Format, Settings};
 use super::{graph, list, plan};
 use crate::diagnostic::Diagnostic;
@@ -99,8 +99,7 @@ fn all(settings: &Settings) -> Result<Sketched, CliError> {
 /// What an event would do.
 fn of_event(settings: &Settings, environment: &Environment) -> Result<Sketched, CliError> {
     let occasion = occasion::decide(settings, environment)?;
-    say(settings, &occasion.diagnostics)?;
-    if occasion.has_errors() {
+    if report_diagnostics(settings, &occasion)? {
         return Err(CliError::new("a selected workflow has errors"));
     }
     check_inputs(settings, &occasion)?;

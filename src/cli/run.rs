@@ -66,7 +66,7 @@ pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliE
 }
 
 /// Draws what is wrong with the selected workflows; true where something is an error.
-fn report_diagnostics(settings: &Settings, occasion: &Occasion) -> Result<bool, CliError> {
+pub fn report_diagnostics(settings: &Settings, occasion: &Occasion) -> Result<bool, CliError> {
     let mut said: Vec<String> = occasion.selection.warnings.clone();
     if occasion.diagnostics.is_empty() && said.is_empty() {
         return Ok(false);

@@ -211,17 +211,15 @@ impl<'a> Drawing<'a> {
                 scope,
                 stage: scope.stage + stages[place],
             };
-            let outlines = self.job(&task, &fates);
-            if let Some(own) = outlines.first() {
-                fates.insert(job.id.to_lowercase(), Fate::of(own));
-            }
+            let (outlines, fate) = self.job(&task, &fates);
+            fates.insert(job.id.to_lowercase(), fate);
             drawn[place] = outlines;
         }
         drawn.into_iter().flatten().collect()
     }
 
     /// A job, and the jobs of what it calls.
-    fn job(&mut self, task: &Task<'_>, fates: &HashMap<String, Fate>) -> Vec<JobOutline> {
+    fn job(&mut self, task: &Task<'_>, fates: &HashMap<String, Fate>) -> (Vec<JobOutline>, Fate) {
         let before = Fate::worst(
             needs_of(task.job)
                 .iter()
@@ -252,14 +250,20 @@ impl<'a> Drawing<'a> {
             file: task.source.path.clone(),
             line: task.source.position(task.job.span.start).line,
         };
-        match &task.job.kind {
+        let outlines = match &task.job.kind {
             JobKind::Steps(steps) => {
                 outline.runs_on = runs_on_as_written(&steps.runs_on, task.source);
                 self.drop_absent(&mut outline);
                 vec![outline]
             }
             JobKind::Call(call) => self.call(task, call, outline),
-        }
+        };
+        let fate = if matches!(before, WorstFate::Unavailable(_)) {
+            Fate::Unavailable
+        } else {
+            Fate::of(&outlines)
+        };
+        (outlines, fate)
     }
 
     /// With `--skip-unavailable` legs that can not run here count as absent.
@@ -382,7 +386,7 @@ impl<'a> Drawing<'a> {
             self.any_dynamic = true;
             return Legs::Dynamic;
         }
-        let expanded = match expand(task.job, &task.evaluator(&JobContext::new(task.known))) {
+        let expanded = match task.expand() {
             Ok(legs) => legs,
             Err(diagnostic) => {
                 self.diagnostics.push(*diagnostic);
@@ -471,21 +475,6 @@ impl<'a> Drawing<'a> {
     }
 }
 
-/// Unfolds the strategy of a job with contexts that are all known.
-pub fn expand(job: &Job, evaluator: &Evaluator<'_>) -> Result<matrix::Legs, Box<Diagnostic>> {
-    let source = SourceFile::new(&evaluator.source.path, &evaluator.source.text);
-    let Some(strategy) = &job.strategy else {
-        return matrix::expand(&Value::Null)
-            .map_err(|error| Box::new(Diagnostic::error("matrix", error.to_string())));
-    };
-    let value = evaluator
-        .value(&strategy.value)
-        .map_err(|error| Box::new(error.to_diagnostic(&source)))?;
-    matrix::expand(&value).map_err(|error| {
-        Box::new(Diagnostic::error("matrix", error.to_string()).at(&source, strategy.span))
-    })
-}
-
 /// The display name of a leg; `name` is evaluated for each (SPEC W-89).
 pub fn leg_name(
     job_id: &str,
@@ -516,6 +505,22 @@ impl Task<'_> {
             context,
             source: self.source,
         }
+    }
+
+    /// Unfolds the strategy.
+    fn expand(&self) -> Result<matrix::Legs, Box<Diagnostic>> {
+        let Some(strategy) = &self.job.strategy else {
+            return Ok(matrix::Legs::single());
+        };
+        let context = JobContext::new(self.known);
+        let value = self
+            .evaluator(&context)
+            .value(&strategy.value)
+            .map_err(|error| Box::new(error.to_diagnostic(self.source)))?;
+        matrix::expand(&value).map_err(|error| {
+            let diagnostic = Diagnostic::error("matrix", error.to_string());
+            Box::new(diagnostic.at(self.source, strategy.span))
+        })
     }
 
     /// Its value is known only during the run.
@@ -607,22 +612,20 @@ enum WorstFate<'a> {
 }
 
 impl Fate {
-    fn of(outline: &JobOutline) -> Self {
-        let legs = match &outline.legs {
-            Legs::Known(legs) => legs.as_slice(),
-            Legs::Dynamic => &[],
+    /// The fate of a job, from its outline and those of the jobs that it calls.
+    fn of(outlines: &[JobOutline]) -> Self {
+        if outlines.first().is_some_and(|own| own.skipped.is_some()) {
+            return Self::Skipped;
+        }
+        let hit = |job: &JobOutline| {
+            job.unavailable.is_some()
+                || match &job.legs {
+                    Legs::Known(legs) => legs.iter().any(|leg| leg.unavailable.is_some()),
+                    Legs::Dynamic => false,
+                }
         };
-        if outline
-            .skipped
-            .as_ref()
-            .is_some_and(|why| why.ends_with("can not run here"))
-        {
-            // Skipped by an unavailable one, and so are those behind it.
-            Self::Unavailable
-        } else if outline.skipped.is_some() {
-            Self::Skipped
-        } else if outline.unavailable.is_some() || legs.iter().any(|leg| leg.unavailable.is_some())
-        {
+        let mut running = outlines.iter().filter(|job| job.runs());
+        if running.any(hit) {
             Self::Unavailable
         } else {
             Self::Runs
