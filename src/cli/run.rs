@@ -22,7 +22,7 @@ use crate::expr::Value;
 use crate::plan::inputs::missing_required;
 use crate::plan::machine::{Arch, Backend, Machines, Mapping, Origin, Os, Target};
 use crate::plan::matrix::MatrixFilter;
-use crate::report::{self, Colors, JobName, Json, Live, Plain, Quiet};
+use crate::report::{self, Colors, Detail, JobName, Json, Live, Plain, Quiet};
 use crate::run::environment::{Inherit, inherited};
 use crate::run::{self, Identity, Options, Provision, Selected, Work};
 use crate::workflow::InputType;
@@ -387,7 +387,11 @@ fn listener(settings: &Settings) -> Box<dyn Listener> {
         } else {
             JobName::Key
         },
-        ..report::Options::default()
+        detail: if settings.verbose {
+            Detail::Full
+        } else {
+            Detail::Brief
+        },
     };
     if settings.quiet {
         return Box::new(Quiet::new(out, err, options));
