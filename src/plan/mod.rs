@@ -2,6 +2,7 @@
 
 pub mod availability;
 pub mod condition;
+pub mod content;
 pub mod github_event;
 pub mod graph;
 pub mod inputs;
@@ -20,4 +21,5 @@ pub mod sketch;
 mod sketch_tests;
 pub mod trigger;
 
+pub use content::Content;
 pub use github_event::GithubEvent;
