@@ -63,9 +63,11 @@ impl Sketch<'_> {
             let candidate = &candidates[selected.index];
             let wanted: HashSet<&str> = selected.jobs.iter().map(String::as_str).collect();
             let workflow = match &candidate.state {
-                State::Valid(workflow) => {
-                    drawing.workflow(workflow, |id| !selected.triggered || wanted.contains(id))
+                State::Valid(workflow) if selected.triggered => {
+                    drawing.workflow(workflow, |id| wanted.contains(id))
                 }
+                // Drawn for those who ask why; what is wrong in it is of no concern.
+                State::Valid(workflow) => Drawing::new(*self).workflow(workflow, |_| true),
                 State::Broken { .. } => WorkflowOutline {
                     name: candidate.file.to_owned(),
                     ..WorkflowOutline::default()
@@ -149,9 +151,11 @@ impl<'a> Drawing<'a> {
     }
 
     fn finish(mut self, workflows: Vec<WorkflowOutline>) -> Sketched {
+        let any_runs = workflows.iter().any(|workflow| workflow.triggered);
         for (place, filter) in self.with.matrix.iter().enumerate() {
             // What a dynamic matrix has is known only during the run.
-            if !self.seen_keys.contains(&place) && !self.any_dynamic {
+            let judged = any_runs && !self.any_dynamic;
+            if judged && !self.seen_keys.contains(&place) {
                 self.matrix_errors.push(format!(
                     "--matrix: no selected job has the key '{}'",
                     filter.key
