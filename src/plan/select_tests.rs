@@ -313,6 +313,22 @@ fn filters_keep_out_and_say_so() {
 }
 
 #[test]
+fn the_payload_speaks_before_the_head_commit() {
+    // SPEC T-23.
+    let said = |payload: &serde_json::Value, name: &str, head: Option<&str>| {
+        let workflows = make(&[("ci.yml", "[push, pull_request]", &["a"])]);
+        let event = event(name, "main", payload);
+        let selection = select(&candidates(&workflows), &Request::default(), &event, head);
+        selection.triggered().count()
+    };
+    let clean = json!({"head_commit": {"message": "fix"}});
+    assert_eq!(said(&clean, "push", Some("[skip ci]")), 1);
+    assert_eq!(said(&json!({}), "push", Some("[skip ci]")), 0);
+    assert_eq!(said(&json!({}), "pull_request", Some("x [no ci]")), 0);
+    assert_eq!(said(&json!({}), "pull_request", Some("skip ci")), 1);
+}
+
+#[test]
 fn what_passes_runs_all_jobs_in_file_order() {
     let found = one("push", &Request::default(), &pushed("x"));
     assert!(found.triggered);
