@@ -3,19 +3,19 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::availability;
-use super::condition::{self, Before, Decision, JobContext, Known, LATE};
-use super::graph;
-use super::inputs;
-use super::machine::Machines;
-use super::matrix::{self, Leg, MatrixFilter};
-use super::outline::{
-    ConditionOutline, JobOutline, LegOutline, Legs, Outline, RunsOn, Unavailable, WorkflowOutline,
-};
-use super::reusable::{self, Callee, Library};
-use super::select::{Candidate, ChosenEvent, Selection, State, jobs_of};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::expr::{Context, Object, Value};
+use crate::plan::availability;
+use crate::plan::condition::{self, Before, Decision, JobContext, Known, LATE};
+use crate::plan::graph;
+use crate::plan::inputs;
+use crate::plan::machine::Machines;
+use crate::plan::matrix::{self, Leg, MatrixFilter};
+use crate::plan::outline::{
+    ConditionOutline, JobOutline, LegOutline, Legs, Outline, RunsOn, Unavailable, WorkflowOutline,
+};
+use crate::plan::reusable::{self, Callee, Library};
+use crate::plan::select::{Candidate, ChosenEvent, Selection, State, jobs_of};
 use crate::workflow::{
     CallJob, EvalError, Evaluator, Job, JobKind, StepsJob, Token, TokenKind, Workflow,
 };
@@ -699,3 +699,6 @@ fn runs_on_as_written(token: &Token, source: &SourceFile) -> RunsOn {
         _ => RunsOn::One(written(token, source)),
     }
 }
+
+#[cfg(test)]
+mod tests;

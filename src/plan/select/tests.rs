@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::github_event::GithubEvent;
-use super::sample::{event, workflow};
-use super::select::{
+use super::{
     Candidate, Choice, Request, SelectError, SelectedWorkflow, State, choose_event, select,
 };
+use crate::plan::github_event::GithubEvent;
+use crate::plan::sample::{event, workflow};
 use crate::workflow::Workflow;
 
 fn jobs(names: &[&str]) -> String {

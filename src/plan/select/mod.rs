@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
-use super::github_event::GithubEvent;
-use super::trigger::{self, Stop};
+use crate::plan::github_event::GithubEvent;
+use crate::plan::trigger::{self, Stop};
 use crate::workflow::suggest::nearest;
 use crate::workflow::{Triggers, Workflow};
 
@@ -544,3 +544,6 @@ impl fmt::Display for ChosenEvent {
         write!(f, "{} ({})", self.name, self.reason)
     }
 }
+
+#[cfg(test)]
+mod tests;

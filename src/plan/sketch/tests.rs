@@ -2,16 +2,16 @@
 
 use serde_json::json;
 
-use super::condition::Known;
-use super::machine::{Arch, Backend, Machines, Os};
-use super::matrix::MatrixFilter;
-use super::outline::{JobOutline, Legs};
-use super::reusable::Library;
-use super::sample::{event, workflow};
-use super::select::{Candidate, ChosenEvent, Request, State, select};
-use super::sketch::{Sketch, Sketched};
+use super::{Sketch, Sketched};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::expr::Value;
+use crate::plan::condition::Known;
+use crate::plan::machine::{Arch, Backend, Machines, Os};
+use crate::plan::matrix::MatrixFilter;
+use crate::plan::outline::{JobOutline, Legs};
+use crate::plan::reusable::Library;
+use crate::plan::sample::{event, workflow};
+use crate::plan::select::{Candidate, ChosenEvent, Request, State, select};
 use crate::workflow::{ReadOptions, Workflow};
 
 const CALLED: &str = "\
