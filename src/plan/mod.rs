@@ -14,11 +14,7 @@ pub mod reusable;
 #[cfg(test)]
 mod sample;
 pub mod select;
-#[cfg(test)]
-mod select_tests;
 pub mod sketch;
-#[cfg(test)]
-mod sketch_tests;
 pub mod trigger;
 
 pub use content::Content;
