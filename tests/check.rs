@@ -156,6 +156,18 @@ error[x]: y
 }
 
 #[test]
+fn a_file_without_a_place_is_named() {
+    let it = Diagnostic {
+        file: Some(SourceFile::new("empty.yml", "")),
+        ..Diagnostic::error("x", "y")
+    };
+    let shown = diagnostic::render(&it, Colors::Off);
+    assert_eq!(shown, "error[x]: y\n--> empty.yml\n");
+    let list = render(&[it], CheckFormat::Json, Colors::Off);
+    assert_eq!(serde_json::from_str::<Value>(&list).unwrap()[0]["line"], 1);
+}
+
+#[test]
 fn no_control_of_a_file_reaches_the_terminal() {
     let text = "a: \x1b[2Jbad\n";
     let file = SourceFile::new("a\x1b[H.yml", text);
@@ -168,12 +180,16 @@ fn no_control_of_a_file_reaches_the_terminal() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn never_panics(
         text in "[a-z \\t\\r\\n日é😀\u{0}\u{1b}\u{200d}]{0,60}",
         spans in proptest::collection::vec((0_usize..300, 0_usize..300), 1..5),
         message in "[a-z\\t\\r\\n日\u{1b}%]{0,20}",
     ) {
+        // A place after the `\r` of a line break is drawn before it.
+        let has_returns = text.contains('\r');
         let file = SourceFile::new("a.yml", text);
         let mut it = Diagnostic::error("x", message.clone())
             .at(&file, Span::new(spans[0].0, spans[0].1))
@@ -181,6 +197,10 @@ proptest! {
         for (start, end) in &spans[1..] {
             it = it.label(Span::new(*start, *end), message.clone());
         }
+        let place = it.position().unwrap();
+        let shown = diagnostic::render(&it, Colors::Off);
+        let named = format!("--> a.yml:{}:{}\n", place.line, place.column);
+        prop_assert!(has_returns || shown.contains(&named), "{named}{shown}");
         for format in [CheckFormat::Text, CheckFormat::Json, CheckFormat::Sarif, CheckFormat::Github] {
             for colors in [Colors::On, Colors::Off] {
                 render(&[it.clone()], format, colors);

@@ -10,7 +10,10 @@ use lrun::event::{
     Annotation, Conclusion, Event, EventKind, JobKey, Level, Listener, Phase, StepKey, Stream,
 };
 use lrun::report::live::Screen;
+use lrun::report::panel::Size;
+use lrun::report::terminal_text::tame;
 use lrun::report::{Colors, JobName, Json, Live, Options, Plain, Quiet};
+use proptest::prelude::*;
 
 /// A writer that a test reads.
 #[derive(Debug, Clone, Default)]
@@ -264,6 +267,13 @@ fn green() -> Vec<Event> {
     story.events
 }
 
+/// What the test step of the red run says, from a line on.
+fn test_lines(indent: &str, from: usize) -> String {
+    (from..=22).fold(String::new(), |text, n| {
+        text + &format!("{indent}test {n}\n")
+    })
+}
+
 fn play(listener: &dyn Listener, events: &[Event]) {
     for event in events {
         listener.on_event(event);
@@ -280,9 +290,7 @@ fn plain(events: &[Event], options: Options) -> (String, String) {
 fn plain_of_a_red_run() {
     let (out, err) = plain(&red(), Options::default());
     assert_eq!(err, "warning: 2 files are not committed\n");
-    let output: String = (1..=22)
-        .map(|n| format!("[test (ubuntu)] test {n}\n"))
-        .collect();
+    let output = test_lines("[test (ubuntu)] ", 1);
     let log = "\
 push (the only event): octo/app refs/heads/main 0123456, ci.yml, 4 jobs
 [mac] unavailable: no machine here has the label macos-latest
@@ -313,13 +321,13 @@ push (the only event): octo/app refs/heads/main 0123456, ci.yml, 4 jobs
 [build] ✓ Compile 1.2s
 [build] ✓ success in 1m 05s
 ";
-    let tail: String = (3..=22).map(|n| format!("    test {n}\n")).collect();
+    let tail = test_lines("    ", 3);
     let summary = "
 Summary
-  ! mac                     unavailable: no machine here has the label macos-latest
-  ✓ build           1m 05s  success
-  ✗ test (ubuntu)   1m 05s  failure
-  - deploy                  skipped: test did not succeed
+  !         mac: unavailable, no machine here has the label macos-latest
+  ✓  1m 05s build
+  ✗  1m 05s test (ubuntu): failure
+  -         deploy: skipped, test did not succeed
 
 ✗ test (ubuntu) › Run tests: exit code 101
   error: assertion failed (src/a.rs:3:7)
@@ -376,6 +384,103 @@ fn plain_colours_when_told() {
 }
 
 #[test]
+fn plain_shows_what_has_gathered_at_a_tick() {
+    let out = Page::default();
+    let plain = Plain::new(out.writer(), out.writer(), Options::default());
+    let mut story = Story::default();
+    story.say(&job("build", "build"), &step(1, "x"), "one");
+    story.say(&job("build", "build"), &step(1, "x"), "two");
+    play(&plain, &story.events);
+    plain.tick();
+    assert_eq!(out.text(), "[build] one\n[build] two\n");
+}
+
+#[test]
+fn a_reader_that_is_gone_ends_nothing() {
+    struct Gone;
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+    play(
+        &Plain::new(Box::new(Gone), Box::new(Gone), Options::default()),
+        &red(),
+    );
+    play(&Json::new(Box::new(Gone)), &red());
+}
+
+#[test]
+fn a_job_that_failed_outside_its_steps_shows_its_errors() {
+    let mut story = Story::default();
+    let build = job("build", "build");
+    story.tell(
+        Some(&build),
+        None,
+        EventKind::JobStarted { runs_on: vec![] },
+    );
+    story.tell(
+        Some(&build),
+        None,
+        annotation(Level::Error, "the container did not start"),
+    );
+    story.tell(Some(&build), None, job_ended(Conclusion::Failure));
+    let end = EventKind::RunFinished {
+        conclusion: Conclusion::Failure,
+        duration_ms: 1,
+        exit_code: 1,
+        unavailable: 0,
+        rerun: None,
+    };
+    story.tell(None, None, end);
+    let (out, _) = plain(&story.events, Options::default());
+    let expected = "
+Summary
+  ✗  1m 05s build: failure
+
+✗ build failed
+  error: the container did not start (src/a.rs:3:7)
+
+✗ failure in 0.0s (exit code 1)
+";
+    assert!(out.ends_with(expected), "{out}");
+}
+
+#[test]
+fn a_composite_action_is_indented_and_named_when_it_fails() {
+    let mut story = Story::default();
+    let (build, outer) = (job("build", "build"), step(1, "Run ./action"));
+    let mut inner = step(1, "Run make");
+    inner.nested = vec![1];
+    story.tell(Some(&build), Some(&outer), EventKind::StepStarted);
+    story.step(&build, &inner, 2, &["no rule"]);
+    story.tell(Some(&build), Some(&outer), ended(2));
+    story.tell(Some(&build), None, job_ended(Conclusion::Failure));
+    let end = EventKind::RunFinished {
+        conclusion: Conclusion::Failure,
+        duration_ms: 1,
+        exit_code: 1,
+        unavailable: 0,
+        rerun: None,
+    };
+    story.tell(None, None, end);
+    let (out, _) = plain(&story.events, Options::default());
+    let log = "\
+[build] ▶ Run ./action
+[build]   ▶ Run make
+[build]   no rule
+[build]   ✗ Run make 1.2s: failure, exit code 2
+[build] ✗ Run ./action 1.2s: failure, exit code 2
+";
+    assert!(out.starts_with(log), "{out}");
+    let end = "\n✗ build › Run ./action › Run make: exit code 2\n    no rule\n";
+    assert!(out.contains(end), "{out}");
+}
+
+#[test]
 fn quiet_says_nothing_of_a_green_run() {
     let (out, err) = (Page::default(), Page::default());
     play(
@@ -393,7 +498,7 @@ fn quiet_of_a_red_run() {
         &red(),
     );
     assert_eq!(err.text(), "warning: 2 files are not committed\n");
-    let tail: String = (3..=22).map(|n| format!("    test {n}\n")).collect();
+    let tail = test_lines("    ", 3);
     let expected = "\
 ✗ test (ubuntu) › Run tests: exit code 101
   error: assertion failed (src/a.rs:3:7)
@@ -415,6 +520,48 @@ fn quiet_of_a_red_run() {
     assert_eq!(out.text(), expected);
 }
 
+fn serde_lines(events: &[Event]) -> String {
+    events.iter().fold(String::new(), |text, event| {
+        text + &serde_json::to_string(event).unwrap() + "\n"
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn json_of_any_output_is_what_serde_writes(
+        text in ".*",
+        name in ".*",
+        millis in -5_000_000_000_000_i64..5_000_000_000_000,
+        nested in proptest::collection::vec(0_usize..9, 0..3),
+    ) {
+        let mut story = Story::default();
+        let (build, mut step) = (job(&name, "build"), step(1, &name));
+        step.nested = nested;
+        story.say(&build, &step, "first");
+        story.say(&build, &step, &text);
+        story.events[1].time = Timestamp::from_millisecond(millis).unwrap();
+        let page = Page::default();
+        let json = Json::new(page.writer());
+        play(&json, &story.events);
+        json.tick();
+        story.events[0].version = Some(1);
+        prop_assert_eq!(page.text(), serde_lines(&story.events));
+    }
+
+    #[test]
+    fn tamed_text_only_sets_colours(text in "[a-z\\[;0-9mHJ\u{1b}\u{9b}\u{7}\r\n\t\\]\\\\]*") {
+        let tamed = tame(&text);
+        let rest = sgr().replace_all(&tamed, "");
+        prop_assert!(!rest.chars().any(|c| c.is_control() && c != '\t'), "{tamed:?}");
+    }
+}
+
+fn sgr() -> regex::Regex {
+    regex::Regex::new("\x1b\\[[0-9;:]*m").unwrap()
+}
+
 #[test]
 fn json_is_what_serde_writes() {
     let mut events = red();
@@ -427,11 +574,7 @@ fn json_is_what_serde_writes() {
     let page = Page::default();
     play(&Json::new(page.writer()), &events);
     events[0].version = Some(1);
-    let expected: String = events
-        .iter()
-        .map(|event| serde_json::to_string(event).unwrap() + "\n")
-        .collect();
-    assert_eq!(page.text(), expected);
+    assert_eq!(page.text(), serde_lines(&events));
     let first = r#"{"seq":1,"version":1,"time":"1970-01-01T00:00:00.1Z","run":"r1","kind":"run.started","event":"push""#;
     assert!(page.text().starts_with(first), "{}", page.text());
     for (line, event) in page.text().lines().zip(&events) {
@@ -442,7 +585,7 @@ fn json_is_what_serde_writes() {
 fn live(term: &InMemoryTerm, rows: usize) -> Live {
     let screen = Screen {
         target: ProgressDrawTarget::term_like(Box::new(term.clone())),
-        rows: Box::new(move || rows),
+        size: Box::new(move || Size { rows, columns: 80 }),
         now: Box::new(|| Timestamp::from_millisecond(5000).unwrap()),
     };
     let out = Box::new(OnScreen(term.clone()));
@@ -487,7 +630,7 @@ fn live_at_the_end() {
     let live = live(&term, 90);
     let events = red();
     play(&live, &events);
-    let output: String = (1..=22).map(|n| format!("  test {n}\n")).collect();
+    let output = test_lines("  ", 1);
     let expected = "\
 ── build ──
 ▶ Compile

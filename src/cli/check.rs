@@ -8,6 +8,7 @@ use clap::builder::PossibleValue;
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::report::wording::counted;
 use crate::report::{Colors, diagnostic};
 
 /// The forms of `lrun check --format`.
@@ -90,10 +91,6 @@ fn counts(diagnostics: &[Diagnostic]) -> String {
         _ = write!(line, " in {}", counted(files.len(), "file"));
     }
     line
-}
-
-fn counted(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
 fn document(value: &Value) -> String {

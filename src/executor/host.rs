@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::process::{Child, ChildStderr, ChildStdout};
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 
 use super::group::{Group, Signal};
 use super::lines::Pipe;
+use super::watchdog::Watchdog;
 use super::{BoxFuture, Command, Ending, ExecError, Finished, Machine, Output, Stop, tracking};
 use crate::event::Stream;
 
@@ -40,6 +42,7 @@ pub struct Host {
     graces: Graces,
     tracking_id: Option<String>,
     groups: tracking::Groups,
+    watchdog: Option<Arc<Watchdog>>,
 }
 
 impl Host {
@@ -57,15 +60,51 @@ impl Host {
         self
     }
 
+    /// Lets the watchdog end this job's processes when the run dies before [`close`](Machine::close).
+    pub fn guarded_by(mut self, watchdog: Arc<Watchdog>) -> io::Result<Self> {
+        if let Some(id) = &self.tracking_id {
+            watchdog.track(id)?;
+        }
+        self.watchdog = Some(watchdog);
+        Ok(self)
+    }
+
     /// Ends what the job left running (SPEC H-5) and names it.
-    pub fn end_orphans(&self) -> Vec<String> {
-        let Some(id) = &self.tracking_id else {
+    pub async fn end_orphans(&self) -> Vec<String> {
+        if !tracking::BY_ENVIRONMENT {
+            let groups = self.groups.take();
+            if let Some(watchdog) = &self.watchdog {
+                // A watchdog that is gone kills nothing either.
+                for id in &groups {
+                    drop(watchdog.forget_group(*id));
+                }
+            }
+            return tracking::kill_groups(groups);
+        }
+        let Some(id) = self.tracking_id.clone() else {
             return Vec::new();
         };
-        if tracking::BY_ENVIRONMENT {
-            tracking::kill_all(id)
-        } else {
-            self.groups.kill_all()
+        let killed = tokio::task::spawn_blocking(move || tracking::kill_all(&id));
+        killed.await.unwrap_or_default()
+    }
+
+    /// Keeps the group where processes can not be found by their environment.
+    fn record(&self, group: &Group) -> io::Result<()> {
+        let (false, Some(id)) = (tracking::BY_ENVIRONMENT, group.id()) else {
+            return Ok(());
+        };
+        self.groups.record(id);
+        match &self.watchdog {
+            Some(watchdog) => watchdog.track_group(id),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells the watchdog that nothing is left to end.
+    fn forget(&self) -> io::Result<()> {
+        match (&self.watchdog, &self.tracking_id) {
+            (Some(watchdog), Some(id)) => watchdog.forget(id),
+            _ => Ok(()),
         }
     }
 
@@ -83,7 +122,7 @@ impl Host {
         }
         let mut child = spawn(command)?;
         let group = Group::of(&child);
-        self.groups.record(&group);
+        self.record(&group)?;
         let follower = Follower {
             stdout: Pipe::new(child.stdout.take(), Stream::Stdout),
             stderr: Pipe::new(child.stderr.take(), Stream::Stderr),
@@ -111,8 +150,8 @@ impl Machine for Host {
 
     fn close(&self) -> BoxFuture<'_, Result<(), ExecError>> {
         Box::pin(async {
-            self.end_orphans();
-            Ok(())
+            self.end_orphans().await;
+            Ok(self.forget()?)
         })
     }
 }

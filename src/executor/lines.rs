@@ -1,7 +1,5 @@
 //! A pipe read in large pieces that end at line breaks.
 
-use std::io;
-
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::Output;
@@ -15,7 +13,7 @@ const LONGEST: usize = 1024 * 1024;
 /// One output of a process.
 #[derive(Debug)]
 pub(super) struct Pipe<R> {
-    pipe: Option<R>,
+    source: Option<R>,
     stream: Stream,
     buffer: Vec<u8>,
     /// The last piece ended with a carriage return: a line feed that follows belongs to it.
@@ -23,9 +21,9 @@ pub(super) struct Pipe<R> {
 }
 
 impl<R: AsyncRead + Unpin> Pipe<R> {
-    pub(super) fn new(pipe: Option<R>, stream: Stream) -> Self {
+    pub(super) fn new(source: Option<R>, stream: Stream) -> Self {
         Self {
-            pipe,
+            source,
             stream,
             buffer: Vec::new(),
             after_return: false,
@@ -33,27 +31,25 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.pipe.is_some()
+        self.source.is_some()
     }
 
-    /// Appends what is there; 0 at the end. Safe to drop halfway.
-    pub(super) async fn read(&mut self) -> io::Result<usize> {
-        let Some(pipe) = &mut self.pipe else {
-            return Ok(0);
+    /// Appends what is there; 0 at the end, of which a broken pipe is one. Safe to drop halfway.
+    pub(super) async fn read(&mut self) -> usize {
+        let Some(source) = &mut self.source else {
+            return 0;
         };
         self.buffer.reserve(PIECE);
-        pipe.read_buf(&mut self.buffer).await
+        source.read_buf(&mut self.buffer).await.unwrap_or(0)
     }
 
     /// Hands on the whole lines among what was read; everything at the end.
-    pub(super) fn deliver(&mut self, read: io::Result<usize>, output: &mut dyn Output) {
-        match read {
-            Ok(fresh) if fresh > 0 => self.deliver_lines(fresh, output),
-            // Nothing more can come from a broken pipe either.
-            _ => {
-                self.pipe = None;
-                self.finish(output);
-            }
+    pub(super) fn deliver(&mut self, fresh: usize, output: &mut dyn Output) {
+        if fresh > 0 {
+            self.deliver_lines(fresh, output);
+        } else {
+            self.source = None;
+            self.finish(output);
         }
     }
 

@@ -2,10 +2,15 @@
 //!
 //! To add a machine: implement [`Machine`] in a file of its own; nothing else knows what kinds there are.
 
+pub mod fake;
+pub mod find;
 mod group;
 pub mod host;
 mod lines;
+pub mod node;
+pub mod removal;
 pub mod tracking;
+pub mod watchdog;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -92,6 +97,6 @@ pub enum ExecError {
         program: PathBuf,
         source: std::io::Error,
     },
-    #[error("can not follow the process: {0}")]
+    #[error("can not follow a process: {0}")]
     Wait(#[from] std::io::Error),
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::group::{self, Group, Signal};
+use super::group::{self, Signal};
 
 /// This system shows the environment of its processes; elsewhere recorded groups must do.
 pub const BY_ENVIRONMENT: bool = cfg!(target_os = "linux");
@@ -12,27 +12,24 @@ pub const BY_ENVIRONMENT: bool = cfg!(target_os = "linux");
 pub struct Groups(Mutex<Vec<i32>>);
 
 impl Groups {
-    pub(super) fn record(&self, group: &Group) {
-        if BY_ENVIRONMENT {
-            return;
-        }
-        if let Some(id) = group.id() {
-            self.0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(id);
-        }
+    pub(super) fn record(&self, group: i32) {
+        let mut groups = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.push(group);
     }
 
-    /// Kills every recorded group that still lives; names them by number.
-    pub fn kill_all(&self) -> Vec<String> {
-        let groups = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        groups
-            .into_iter()
-            .filter(|id| group::send(*id, Signal::Kill))
-            .map(|id| format!("process group {id}"))
-            .collect()
+    /// The groups so far; they are not kept any longer.
+    pub(super) fn take(&self) -> Vec<i32> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Kills the process groups that still live; names them by number.
+pub fn kill_groups(groups: impl IntoIterator<Item = i32>) -> Vec<String> {
+    groups
+        .into_iter()
+        .filter(|id| group::send(*id, Signal::Kill))
+        .map(|id| format!("process group {id}"))
+        .collect()
 }
 
 /// Kills all processes of this user that carry `RUNNER_TRACKING_ID=<id>`, until none is left; gives their names.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
-use super::near::nearest;
 use crate::expr::{Object, Value, parse_number};
+use crate::workflow::suggest::nearest;
 use crate::workflow::{Input, InputType, Token, TokenKind, Workflow};
 
 /// Longest payload of inputs, in characters (SPEC W-62).
@@ -207,7 +207,7 @@ pub fn resolve(
     if event == "workflow_dispatch"
         && let Some(payload) = given.payload
     {
-        inputs.event = payload.clone();
+        inputs.event.clone_from(payload);
     }
     let mut length = 0;
     for (name, input) in declared(workflow, event).into_iter().flatten() {
@@ -418,11 +418,11 @@ mod tests {
         }
     }
 
-    fn literal(kind: TokenKind) -> Option<Token> {
-        Some(Token {
+    fn literal(kind: TokenKind) -> Token {
+        Token {
             kind,
             span: Span::default(),
-        })
+        }
     }
 
     fn no_expressions(_: &Token) -> Result<Value, String> {
@@ -511,7 +511,7 @@ mod tests {
     #[test]
     fn defaults_stand_in_and_wrong_ones_do_not_count() {
         let with = |kind, default| Input {
-            default: literal(default),
+            default: Some(literal(default)),
             required: true,
             ..input(kind)
         };

@@ -1,6 +1,6 @@
 //! Which machine serves the labels of a `runs-on` (SPEC W-71).
 
-use super::near::nearest;
+use crate::workflow::suggest::nearest;
 
 /// Where commands may run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -488,10 +488,11 @@ mod tests {
     #[test]
     fn mappings_decide_as_far_as_they_can_without_an_engine() {
         use Origin::{CommandLine, Settings};
+        type Flags<'a> = &'a [(&'a str, Origin)];
         let refused = |label: &str| {
             format!("'{label}' is to run in the image '{IMAGE}', and no container engine is used")
         };
-        let table: [(&[(&str, Origin)], &str, String); 11] = [
+        let table: [(Flags<'_>, &str, String); 11] = [
             (
                 &[("macos-latest=host", CommandLine)],
                 "macos-latest",

@@ -258,14 +258,14 @@ impl Matrix {
                 continue;
             }
             let extras = self.extras(&combination, &mut used);
-            push(&mut legs, &mut ids, combination, extras)?;
+            push(&mut legs, &mut ids, combination, &extras)?;
         }
         for (include, used) in self.includes.iter().zip(used) {
             if !used {
                 // An include that met nothing is a leg of its own (SPEC W-86).
                 let mut all = include.filter.clone();
                 all.extend(include.extras.iter().map(|(k, v)| (k, v.clone())));
-                push(&mut legs, &mut ids, all.into(), Object::new())?;
+                push(&mut legs, &mut ids, all.into(), &Object::new())?;
             }
         }
         let total = legs.len();
@@ -384,7 +384,7 @@ fn push(
     legs: &mut Vec<Leg>,
     ids: &mut Ids,
     vector_part: Value,
-    extras: Object,
+    extras: &Object,
 ) -> Result<(), MatrixError> {
     if legs.len() == MAX_LEGS {
         return Err(MatrixError::TooManyLegs);

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use super::github_event::GithubEvent;
-use super::near::nearest;
 use super::trigger::{self, Stop};
+use crate::workflow::suggest::nearest;
 use crate::workflow::{Triggers, Workflow};
 
 /// A workflow file that was asked for or found.

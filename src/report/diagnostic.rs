@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use annotate_snippets::{Annotation, AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
 
 use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
 
@@ -22,12 +22,14 @@ pub fn render(diagnostic: &Diagnostic, colors: Colors) -> String {
     let title = level
         .primary_title(visible(&diagnostic.message))
         .id(diagnostic.code);
+    let marked = diagnostic.span.is_some() || !diagnostic.labels.is_empty();
     let excerpt = diagnostic
         .file
         .as_ref()
         .map(|file| Excerpt::of(file, diagnostic));
     let mut group = match &excerpt {
-        Some(excerpt) => title.element(excerpt.snippet(diagnostic)),
+        Some(excerpt) if marked => title.element(excerpt.snippet(diagnostic)),
+        Some(excerpt) => title.element(Origin::path(visible(&excerpt.file.path))),
         None => title.elements(Vec::<annotate_snippets::Message<'_>>::new()),
     };
     for help in &diagnostic.help {
@@ -46,7 +48,7 @@ pub fn render(diagnostic: &Diagnostic, colors: Colors) -> String {
 struct Excerpt<'a> {
     file: &'a Arc<SourceFile>,
     first_line: usize,
-    text: &'a str,
+    text: Cow<'a, str>,
     /// The place of the diagnostic, then those of its labels, as ranges of `text`.
     ranges: Vec<Range<usize>>,
 }
@@ -64,15 +66,22 @@ impl<'a> Excerpt<'a> {
             .find('\n')
             .map_or(file.text.len(), |at| end + at);
         let text = file.text[start..end].trim_end_matches('\r');
+        // The empty line after the last break is a line only if something stands on it.
+        let text = if text.ends_with('\n') {
+            Cow::Owned(format!("{text} "))
+        } else {
+            Cow::Borrowed(text)
+        };
         let within = |at: usize| (at - start).min(text.len());
+        let ranges = spans
+            .into_iter()
+            .map(|span| within(span.start)..within(span.end))
+            .collect();
         Self {
             file,
             first_line: file.position(start).line,
             text,
-            ranges: spans
-                .into_iter()
-                .map(|span| within(span.start)..within(span.end))
-                .collect(),
+            ranges,
         }
     }
 
@@ -84,7 +93,7 @@ impl<'a> Excerpt<'a> {
                 .span(range)
                 .label(visible(&label.text))
         });
-        let snippet = Snippet::source(self.text)
+        let snippet = Snippet::source(&*self.text)
             .line_start(self.first_line)
             .path(visible(&self.file.path));
         if diagnostic.span.is_some() {

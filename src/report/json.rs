@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::event::{Event, EventKind, JobKey, Listener, StepKey, Stream, VERSION};
 
+use super::roster::Roster;
 use super::sink::Sink;
 
 /// Writes each event as a line of JSON.
@@ -17,14 +18,13 @@ pub struct Json {
 struct State {
     sink: Sink,
     first: bool,
-    place: Option<Place>,
+    places: Roster<Place>,
 }
 
-/// What the lines of one step share, already serialised.
+/// What the lines of a job's current step share, already serialised.
 #[derive(Debug)]
 struct Place {
-    job: Option<JobKey>,
-    step: Option<StepKey>,
+    step: StepKey,
     json: Vec<u8>,
 }
 
@@ -34,7 +34,7 @@ impl Json {
             state: Mutex::new(State {
                 sink: Sink::new(out),
                 first: true,
-                place: None,
+                places: Roster::default(),
             }),
         }
     }
@@ -63,25 +63,29 @@ impl Listener for Json {
 
 impl State {
     fn write(&mut self, event: &Event) {
-        match &event.kind {
-            EventKind::StepOutput { stream, text } if event.version.is_none() => {
-                self.output(event, *stream, text);
-                self.sink.settle();
-            }
-            _ => {
-                write_json(self.sink.buffer(), event);
-                self.sink.text("\n");
-                self.sink.flush();
-            }
+        let EventKind::StepOutput { stream, text } = &event.kind else {
+            self.any(event);
+            self.sink.flush();
+            return;
+        };
+        match (&event.job, &event.step, event.version) {
+            (Some(job), Some(step), None) => self.output(event, job, step, *stream, text),
+            _ => self.any(event),
         }
+        self.sink.settle();
     }
 
-    /// The same bytes as serde writes, an order of magnitude faster: flattening is slow, and most events are output.
-    fn output(&mut self, event: &Event, stream: Stream, text: &str) {
-        let place = match self.place.take() {
-            Some(place) if place.job == event.job && place.step == event.step => place,
-            _ => Place::of(event),
-        };
+    fn any(&mut self, event: &Event) {
+        write_json(self.sink.buffer(), event);
+        self.sink.text("\n");
+    }
+
+    /// The same bytes as serde writes; job and step, the same for most lines, are not serialised again.
+    fn output(&mut self, event: &Event, job: &JobKey, step: &StepKey, stream: Stream, text: &str) {
+        let place = self.places.of(job, |_| Place::of(job, step));
+        if !place.step.same(step) {
+            *place = Place::of(job, step);
+        }
         let buffer = self.sink.buffer();
         buffer.extend_from_slice(b"{\"seq\":");
         write_json(buffer, &event.seq);
@@ -97,24 +101,17 @@ impl State {
         });
         write_json(buffer, text);
         buffer.extend_from_slice(b"}\n");
-        self.place = Some(place);
     }
 }
 
 impl Place {
-    fn of(event: &Event) -> Self {
-        let mut json = Vec::new();
-        if let Some(job) = &event.job {
-            json.extend_from_slice(b",\"job\":");
-            write_json(&mut json, job);
-        }
-        if let Some(step) = &event.step {
-            json.extend_from_slice(b",\"step\":");
-            write_json(&mut json, step);
-        }
+    fn of(job: &JobKey, step: &StepKey) -> Self {
+        let mut json = b",\"job\":".to_vec();
+        write_json(&mut json, job);
+        json.extend_from_slice(b",\"step\":");
+        write_json(&mut json, step);
         Self {
-            job: event.job.clone(),
-            step: event.step.clone(),
+            step: step.clone(),
             json,
         }
     }

@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressDrawTarget;
 use jiff::Timestamp;
 
-use crate::event::{Event, EventKind, JobKey, Listener, StepKey};
+use crate::event::{Event, EventKind, JobKey, Listener};
 
-use super::held::Held;
-use super::narration::{Narration, Saying};
-use super::panel::Panel;
+use super::job_log::{JobLog, JobState};
+use super::panel::{Panel, Size};
 use super::roster::Roster;
 use super::sink::Sink;
 use super::style::{Millis, Tint};
@@ -26,8 +25,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The terminal and the clock that the view is drawn by.
 pub struct Screen {
     pub target: ProgressDrawTarget,
-    /// Rows of the terminal, asked at each drawing: it may be resized.
-    pub rows: Box<dyn Fn() -> usize + Send + Sync>,
+    /// Asked at each drawing: the terminal may be resized.
+    pub size: Box<dyn Fn() -> Size + Send + Sync>,
     pub now: Box<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
@@ -37,7 +36,13 @@ impl Screen {
         let term = console::Term::stderr();
         Self {
             target: ProgressDrawTarget::stderr(),
-            rows: Box::new(move || usize::from(term.size().0)),
+            size: Box::new(move || {
+                let (rows, columns) = term.size();
+                Size {
+                    rows: rows.into(),
+                    columns: columns.into(),
+                }
+            }),
             now: Box::new(Timestamp::now),
         }
     }
@@ -62,7 +67,7 @@ struct State {
     now: Box<dyn Fn() -> Timestamp + Send + Sync>,
     options: Options,
     workflows: Workflows,
-    jobs: Roster<Job>,
+    jobs: Roster<JobLog>,
     /// The job whose log is shown as it comes; the others are held until they finish.
     focus: Option<JobKey>,
     /// The job that the last lines on the screen belong to.
@@ -83,24 +88,6 @@ impl fmt::Debug for State {
     }
 }
 
-#[derive(Debug)]
-struct Job {
-    name: String,
-    log: Narration,
-    /// Headings of steps that have said nothing yet.
-    headings: Vec<(StepKey, String)>,
-    step: String,
-    held: Held,
-    state: JobState,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum JobState {
-    Waiting,
-    Running(Timestamp),
-    Done,
-}
-
 impl Live {
     pub fn new(
         screen: Screen,
@@ -112,7 +99,7 @@ impl Live {
             state: Mutex::new(State {
                 out: Sink::new(out),
                 err: Sink::new(err),
-                panel: Panel::new(screen.target, screen.rows),
+                panel: Panel::new(screen.target, screen.size),
                 now: screen.now,
                 options,
                 workflows: Workflows::default(),
@@ -195,7 +182,7 @@ impl State {
 
     fn job_event(&mut self, key: &JobKey, event: &Event) {
         let (options, workflows) = (self.options, self.workflows);
-        let job = self.jobs.of(key, |_| Job::new(key, options, workflows));
+        let job = self.jobs.of(key, |_| JobLog::new(key, options, workflows));
         match &event.kind {
             EventKind::JobStarted { .. } => {
                 job.state = JobState::Running(event.time);
@@ -229,10 +216,10 @@ impl State {
     /// Writes what the log says of an event to where the job's log goes now.
     fn say(&mut self, key: &JobKey, event: &Event) {
         let (options, workflows) = (self.options, self.workflows);
-        let job = self.jobs.of(key, |_| Job::new(key, options, workflows));
+        let job = self.jobs.of(key, |_| JobLog::new(key, options, workflows));
         self.scratch.clear();
         job.write(event, options, &mut self.scratch);
-        if self.focus.as_ref() != Some(key) {
+        if !self.focus.as_ref().is_some_and(|focus| focus.same(key)) {
             job.held.write(&self.scratch);
         } else if !self.scratch.is_empty() {
             self.turn_to(key);
@@ -242,11 +229,11 @@ impl State {
 
     /// Names the job that the next lines belong to, if it is not the one before.
     fn turn_to(&mut self, key: &JobKey) {
-        if self.shown.as_ref() == Some(key) {
+        if self.shown.as_ref().is_some_and(|shown| shown.same(key)) {
             return;
         }
         let (options, workflows) = (self.options, self.workflows);
-        let job = self.jobs.of(key, |_| Job::new(key, options, workflows));
+        let job = self.jobs.of(key, |_| JobLog::new(key, options, workflows));
         let heading = format!("── {} ──", job.name);
         let heading = options.colors.paint(Tint::Bold, heading).to_string();
         self.out.text(&heading);
@@ -287,12 +274,12 @@ impl State {
     /// Shows what is held of a job.
     fn show(&mut self, key: &JobKey) {
         let (options, workflows) = (self.options, self.workflows);
-        let job = self.jobs.of(key, |_| Job::new(key, options, workflows));
+        let job = self.jobs.of(key, |_| JobLog::new(key, options, workflows));
         if job.held.is_empty() {
             return;
         }
         self.turn_to(key);
-        let job = self.jobs.of(key, |_| Job::new(key, options, workflows));
+        let job = self.jobs.of(key, |_| JobLog::new(key, options, workflows));
         let out = &mut self.out;
         let panel = &self.panel;
         job.held.drain(|bytes| {
@@ -382,64 +369,4 @@ impl State {
 
 fn between(since: Timestamp, now: Timestamp) -> u64 {
     u64::try_from(now.duration_since(since).as_millis()).unwrap_or(0)
-}
-
-impl Job {
-    fn new(key: &JobKey, options: Options, workflows: Workflows) -> Self {
-        Self {
-            name: single(&wording::job_name(key, options.job_name, workflows)),
-            log: Narration::default(),
-            headings: Vec::new(),
-            step: String::new(),
-            held: Held::default(),
-            state: JobState::Waiting,
-        }
-    }
-
-    fn write(&mut self, event: &Event, options: Options, buffer: &mut Vec<u8>) {
-        if let EventKind::StepOutput { text, .. } = &event.kind {
-            self.write_headings(buffer);
-            line(self.log.depth(event.step.as_ref()) + 1, text, buffer);
-            return;
-        }
-        let Some((depth, saying)) = self.log.of(event, options.colors) else {
-            return;
-        };
-        let (depth, text) = match saying {
-            // A step that says nothing needs no heading: its result names it.
-            Saying::Heading(text) => {
-                self.headings
-                    .extend(event.step.clone().map(|step| (step, text)));
-                return;
-            }
-            Saying::Text(text) => {
-                self.write_headings(buffer);
-                (depth + 1, text)
-            }
-            Saying::Result(text) => {
-                self.headings
-                    .pop_if(|(step, _)| Some(&*step) == event.step.as_ref());
-                (depth, text)
-            }
-        };
-        for text in text.lines() {
-            line(depth, text, buffer);
-        }
-    }
-
-    fn write_headings(&mut self, buffer: &mut Vec<u8>) {
-        for (step, heading) in self.headings.drain(..) {
-            for text in heading.lines() {
-                line(step.nested.len(), text, buffer);
-            }
-        }
-    }
-}
-
-fn line(depth: usize, text: &str, buffer: &mut Vec<u8>) {
-    for _ in 0..depth {
-        buffer.extend_from_slice(b"  ");
-    }
-    buffer.extend_from_slice(tame(text).as_bytes());
-    buffer.push(b'\n');
 }

@@ -2,6 +2,8 @@
 
 pub mod diagnostic;
 pub mod held;
+pub mod job_log;
+pub mod job_summary;
 pub mod json;
 pub mod live;
 pub mod narration;

@@ -4,10 +4,17 @@ use std::fmt;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A block of lines, never higher than the terminal, each cut to its width when it is drawn.
+/// The size of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    pub rows: usize,
+    pub columns: usize,
+}
+
+/// A block of lines, never higher than the terminal, each cut to its width.
 pub struct Panel {
     screen: MultiProgress,
-    height: Box<dyn Fn() -> usize + Send + Sync>,
+    size: Box<dyn Fn() -> Size + Send + Sync>,
     lines: Vec<(ProgressBar, String)>,
 }
 
@@ -18,10 +25,10 @@ impl fmt::Debug for Panel {
 }
 
 impl Panel {
-    pub fn new(target: ProgressDrawTarget, height: Box<dyn Fn() -> usize + Send + Sync>) -> Self {
+    pub fn new(target: ProgressDrawTarget, size: Box<dyn Fn() -> Size + Send + Sync>) -> Self {
         Self {
             screen: MultiProgress::with_draw_target(target),
-            height,
+            size,
             lines: Vec::new(),
         }
     }
@@ -29,7 +36,8 @@ impl Panel {
     /// Shows as many rows as fit, a count of the others, and the status.
     pub fn show(&mut self, mut rows: Vec<String>, status: Option<String>) {
         // The log above keeps the upper half at least.
-        let room = ((self.height)() / 2).max(3) - usize::from(status.is_some());
+        let size = (self.size)();
+        let room = (size.rows / 2).max(3) - usize::from(status.is_some());
         if rows.len() > room {
             let hidden = rows.len() - (room - 1);
             rows.truncate(room - 1);
@@ -43,6 +51,8 @@ impl Panel {
             }
         }
         for (at, row) in rows.into_iter().enumerate() {
+            // Cut here: indicatif's own cutting pads to the edge, and padded lines wrap when the window shrinks.
+            let row = console::truncate_str(&row, size.columns, "…").into_owned();
             match self.lines.get_mut(at) {
                 Some((_, shown)) if *shown == row => {}
                 Some((bar, shown)) => {
@@ -78,5 +88,5 @@ impl Panel {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
 }

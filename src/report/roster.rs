@@ -26,7 +26,11 @@ impl<T> Default for Roster<T> {
 impl<T> Roster<T> {
     /// The place of a job, which `make` fills if the job is new.
     pub fn place(&mut self, key: &JobKey, make: impl FnOnce(usize) -> T) -> usize {
-        if self.jobs.get(self.last).is_some_and(|(job, _)| job == key) {
+        if self
+            .jobs
+            .get(self.last)
+            .is_some_and(|(job, _)| job.same(key))
+        {
             return self.last;
         }
         self.last = if let Some(&place) = self.places.get(key) {

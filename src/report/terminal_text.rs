@@ -6,7 +6,9 @@ const RESET: &str = "\x1b[0m";
 
 /// A line without anything that moves the cursor, clears or retitles; its colours end with it.
 pub fn tame(line: &str) -> Cow<'_, str> {
-    if !line.chars().any(is_control) {
+    // C1 controls begin with 0xC2 in UTF-8; ordinary characters that do are looked at below.
+    let suspect = |byte: &u8| (*byte < b' ' && *byte != b'\t') || matches!(*byte, 0x7f | 0xc2);
+    if !line.as_bytes().iter().any(suspect) {
         return Cow::Borrowed(line);
     }
     // What a terminal would show of `10%\r20%\r`: the last of them.

@@ -5,6 +5,10 @@ use std::fmt::Write as _;
 use crate::event::{Annotation, Conclusion, EventKind, JobKey, Level, StepKey};
 
 use super::style::{self, Colors, Millis, Tint};
+use super::terminal_text::single;
+
+/// Columns of a source line that are shown.
+const SOURCE: usize = 200;
 
 /// Whether lines name a job as people see it or by its id (`--log-prefix-job-id`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -202,8 +206,10 @@ pub fn unavailable(kind: &EventKind, colors: Colors) -> Vec<String> {
     let number = line.to_string();
     let blank = " ".repeat(number.len());
     let bar = colors.paint(Tint::Blue, "|");
-    let shown = console::truncate_str(source.trim_end(), 200, "…").replace('\t', " ");
+    let shown = single(source);
+    let shown = console::truncate_str(shown.trim_end(), SOURCE, "…");
     let before: String = source.chars().take(column.saturating_sub(1)).collect();
+    let indent = console::measure_text_width(&single(&before));
     let mut lines = vec![
         format!("{} {reason}", colors.paint(Tint::Red, "unavailable:")),
         format!(
@@ -211,16 +217,15 @@ pub fn unavailable(kind: &EventKind, colors: Colors) -> Vec<String> {
             colors.paint(Tint::Blue, "-->")
         ),
     ];
-    if !source.trim().is_empty() {
+    if !shown.is_empty() {
         lines.push(format!(
             "{} {bar} {shown}",
             colors.paint(Tint::Blue, &number)
         ));
-        let indent = " ".repeat(console::measure_text_width(&before.replace('\t', " ")));
-        lines.push(format!(
-            "{blank} {bar} {indent}{}",
-            colors.paint(Tint::Red, "^")
-        ));
+        if indent < SOURCE {
+            let caret = colors.paint(Tint::Red, "^");
+            lines.push(format!("{blank} {bar} {}{caret}", " ".repeat(indent)));
+        }
     }
     if !help.is_empty() {
         lines.push(format!("{}: {help}", colors.paint(Tint::Cyan, "help")));

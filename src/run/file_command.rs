@@ -292,4 +292,22 @@ mod tests {
                 .is_some_and(|text| text.contains("1024k, got 1025k"))
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_heredoc_gives_its_value_back(value in "[a-z=<\\r\n E]{0,40}") {
+            let text = format!("name<<END\n{value}\nEND\n");
+            if cfg!(not(windows)) {
+                assert_eq!(pairs(&text), [("name".to_owned(), value)]);
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::sample::select(&b"a=<\n\r\xef\xbb\xbfE"[..]), 0..40)) {
+            for kind in [Kind::Env, Kind::Output, Kind::State] {
+                parse_pairs(&bytes, kind);
+            }
+            parse_path(&bytes);
+        }
+    }
 }

@@ -10,6 +10,8 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::secret_form::forms;
+
 const HIDDEN: &str = "***";
 
 /// Secrets that would only make logs unreadable (SPEC M-1).
@@ -35,6 +37,16 @@ impl fmt::Debug for Masker {
 impl Masker {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same secrets, on their own from here: what one job hides is not hidden in another (SPEC M-6).
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Self(Arc::new(RwLock::new(Values {
+            values: known.values.clone(),
+            mask: known.mask.clone(),
+        })))
     }
 
     /// Registers a secret by its name, which decides whether it is hidden at all.
@@ -102,7 +114,13 @@ impl Masker {
 /// The secrets known at one moment; cheap to clone.
 #[derive(Clone)]
 pub struct Mask {
-    needles: Option<AhoCorasick>,
+    needles: Option<Arc<Needles>>,
+}
+
+struct Needles {
+    automaton: AhoCorasick,
+    /// By pattern: it contains a line break.
+    span_lines: Vec<bool>,
 }
 
 impl fmt::Debug for Mask {
@@ -120,156 +138,80 @@ impl Mask {
         let bytes: usize = needles.iter().map(String::len).sum();
         // The fastest kind costs about 1 KiB for each byte of the needles.
         let kind = (bytes <= 16 * 1024).then_some(AhoCorasickKind::DFA);
-        let needles = AhoCorasick::builder()
+        let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .kind(kind)
             .build(&needles)
             .or_else(|_| AhoCorasick::new(&needles));
+        let span_lines = needles.iter().map(|n| n.contains(['\n', '\r']));
         Self {
-            needles: Some(needles.expect("needles of secrets fit into an automaton")),
+            needles: Some(Arc::new(Needles {
+                span_lines: span_lines.collect(),
+                automaton: automaton.expect("needles of secrets fit into an automaton"),
+            })),
         }
     }
 
     /// The text contains a secret.
     pub fn would_change(&self, text: &str) -> bool {
-        self.needles
-            .as_ref()
-            .is_some_and(|needles| needles.is_match(text))
+        self.found_in(text).is_some()
     }
 
     /// The text with each run of overlapping or touching secrets as one `***` (SPEC M-4).
     pub fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match &self.needles {
-            Some(needles) if needles.is_match(text) => Cow::Owned(hide(needles, text)),
-            _ => Cow::Borrowed(text),
-        }
+        let hide = |needles: &Needles| hide(text, needles.places(text, |_| true));
+        self.found_in(text).map_or(Cow::Borrowed(text), hide)
     }
 
     /// The text masked line by line: line breaks stay, a secret that spans lines is found only by its lines.
     pub fn mask_lines<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match &self.needles {
-            Some(needles) if needles.is_match(text) => {
-                let lines = text.split_inclusive(['\n', '\r']);
-                Cow::Owned(
-                    lines.fold(String::with_capacity(text.len()), |mut done, line| {
-                        let content = line.trim_end_matches(['\n', '\r']);
-                        done.push_str(&self.mask(content));
-                        done.push_str(&line[content.len()..]);
-                        done
-                    }),
-                )
-            }
-            _ => Cow::Borrowed(text),
-        }
+        let in_a_line = |needles: &Needles, pattern: usize| !needles.span_lines[pattern];
+        let hide = |needles: &Needles| {
+            hide(
+                text,
+                needles.places(text, |pattern| in_a_line(needles, pattern)),
+            )
+        };
+        self.found_in(text).map_or(Cow::Borrowed(text), hide)
+    }
+
+    /// The needles, if there is one in the text: most text holds none, and this is the fastest way to know.
+    fn found_in(&self, text: &str) -> Option<&Needles> {
+        let needles = self.needles.as_deref();
+        needles.filter(|needles| needles.automaton.is_match(text))
     }
 }
 
-fn hide(needles: &AhoCorasick, text: &str) -> String {
-    let mut found: Vec<Range<usize>> = needles
-        .find_overlapping_iter(text)
-        .map(|found| found.range())
-        .collect();
-    found.sort_unstable_by_key(|range| range.start);
+impl Needles {
+    /// Where the wanted needles are, by their starts.
+    fn places(&self, text: &str, wanted: impl Fn(usize) -> bool) -> Vec<Range<usize>> {
+        let found = self.automaton.find_overlapping_iter(text);
+        let mut places: Vec<_> = found
+            .filter(|found| wanted(found.pattern().as_usize()))
+            .map(|found| found.range())
+            .collect();
+        places.sort_unstable_by_key(|place| place.start);
+        places
+    }
+}
+
+fn hide(text: &str, places: Vec<Range<usize>>) -> Cow<'_, str> {
+    if places.is_empty() {
+        return Cow::Borrowed(text);
+    }
     let mut hidden = String::with_capacity(text.len());
     let mut done = 0;
-    let mut found = found.into_iter().peekable();
-    while let Some(mut range) = found.next() {
-        while let Some(next) = found.next_if(|next| next.start <= range.end) {
-            range.end = range.end.max(next.end);
+    let mut places = places.into_iter().peekable();
+    while let Some(mut place) = places.next() {
+        while let Some(next) = places.next_if(|next| next.start <= place.end) {
+            place.end = place.end.max(next.end);
         }
-        hidden.push_str(&text[done..range.start]);
+        hidden.push_str(&text[done..place.start]);
         hidden.push_str(HIDDEN);
-        done = range.end;
+        done = place.end;
     }
     hidden.push_str(&text[done..]);
-    hidden
-}
-
-/// A value and what tools print in its place (SPEC M-2).
-fn forms(value: &str) -> Vec<String> {
-    let bytes = value.as_bytes();
-    let mut forms = vec![
-        value.to_owned(),
-        STANDARD.encode(bytes),
-        STANDARD.encode(if bytes.len() > 1 { &bytes[1..] } else { bytes }),
-        STANDARD.encode(if bytes.len() > 2 { &bytes[2..] } else { bytes }),
-        value.replace('"', "\\\""),
-        value.replace('\'', "''"),
-        json_escaped(value),
-        percent_encoded(value),
-        xml_escaped(value),
-    ];
-    let unquoted = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
-    if let Some(unquoted) = unquoted.filter(|_| utf16_len(value) > 8) {
-        forms.push(unquoted.to_owned());
-    }
-    forms.extend(powershell_parts(value));
-    forms.retain(|form| !form.is_empty());
-    forms
-}
-
-fn utf16_len(text: &str) -> usize {
-    text.encode_utf16().count()
-}
-
-fn json_escaped(value: &str) -> String {
-    value.chars().fold(String::new(), |mut escaped, c| {
-        match c {
-            '"' => escaped.push_str("\\\""),
-            '\\' => escaped.push_str("\\\\"),
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            '\t' => escaped.push_str("\\t"),
-            '\u{8}' => escaped.push_str("\\b"),
-            '\u{c}' => escaped.push_str("\\f"),
-            '\0'..='\x1f' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
-                escaped += &format!("\\u{:04x}", u32::from(c));
-            }
-            c => escaped.push(c),
-        }
-        escaped
-    })
-}
-
-fn percent_encoded(value: &str) -> String {
-    value.bytes().fold(String::new(), |mut encoded, byte| {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded += &format!("%{byte:02X}"),
-        }
-        encoded
-    })
-}
-
-fn xml_escaped(value: &str) -> String {
-    value.chars().fold(String::new(), |mut escaped, c| {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&apos;"),
-            c => escaped.push(c),
-        }
-        escaped
-    })
-}
-
-/// `PowerShell` prints a command that holds `&` in two differently coloured parts.
-fn powershell_parts(value: &str) -> impl Iterator<Item = String> {
-    let parts = if let Some(at) = value.find("&+") {
-        let rest = value[at + 2..].chars();
-        Some((&value[..at + 2], rest.clone().skip(1).collect()))
-    } else {
-        let at = value.rfind('&');
-        at.map(|at| (&value[..=at], value[at + 1..].to_owned()))
-    };
-    parts
-        .into_iter()
-        .flat_map(|(before, after)| [before.to_owned(), after])
-        .filter(|part| utf16_len(part) >= 6)
+    Cow::Owned(hidden)
 }
 
 #[cfg(test)]
@@ -347,7 +289,9 @@ mod tests {
             "1 ***\n2 ***\r\n3",
             "M-1"
         );
-        assert_eq!(masker.mask_lines("first line\nsecond line\n"), "***\n***\n");
+        let whole = "first line\r\n  second line  \n\n";
+        assert_eq!(masker.mask_lines(whole), "***\r\n  ***  \n\n");
+        assert_eq!(masker.mask(whole), "***");
     }
 
     #[test]
@@ -409,7 +353,9 @@ mod tests {
             text in "[ab\"&'+<é YWI=\\\\]{0,60}",
         ) {
             let masker = Masker::new();
-            values.iter().for_each(|value| masker.add(value));
+            for value in &values {
+                masker.add(value);
+            }
             prop_assert_eq!(masker.mask(&text).into_owned(), reference(&values, &text));
         }
 
@@ -420,7 +366,9 @@ mod tests {
             noise in "[A-Z \n]{0,20}",
         ) {
             let masker = Masker::new();
-            values.iter().for_each(|value| masker.add(value));
+            for value in &values {
+                masker.add(value);
+            }
             let all: Vec<String> = values.iter().flat_map(|value| forms(value)).collect();
             let text = format!("{noise}{}{noise}", form.get(&all));
             let masked = masker.mask_lines(&text).into_owned();

@@ -19,6 +19,8 @@ pub struct Spanned<T> {
 #[derive(Debug)]
 pub struct Workflow {
     pub source: Arc<SourceFile>,
+    /// The keys that it has, with their places.
+    pub keys: IndexMap<String, Span>,
     /// `name`, coerced to text.
     pub name: Option<String>,
     pub run_name: Option<Token>,
@@ -41,17 +43,20 @@ impl Workflow {
 }
 
 /// The `on` of a workflow.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Triggers {
     /// In file order; the key is the event's name.
     pub events: IndexMap<String, Trigger>,
+    /// The whole value.
     pub span: Span,
 }
 
 /// One event of `on` with its configuration.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Trigger {
     pub span: Span,
+    /// The whole configuration as read.
+    pub config: Option<Token>,
     pub types: Option<Vec<Spanned<String>>>,
     pub branches: Option<Vec<Spanned<String>>>,
     pub branches_ignore: Option<Vec<Spanned<String>>>,
@@ -73,6 +78,7 @@ pub struct Trigger {
 
 #[derive(Debug, Clone)]
 pub struct Schedule {
+    /// The text, trimmed.
     pub cron: Spanned<String>,
     pub timezone: Option<Spanned<String>>,
 }
@@ -117,6 +123,7 @@ pub struct OutputDefinition {
 /// `permissions` as written (SPEC 1.8).
 #[derive(Debug, Clone)]
 pub struct Permissions {
+    /// Of the key.
     pub span: Span,
     pub grant: Grant,
 }
@@ -156,6 +163,7 @@ pub struct RunDefaults {
 /// `concurrency`: text or map, still to be evaluated.
 #[derive(Debug, Clone)]
 pub struct Concurrency {
+    /// Of the key.
     pub span: Span,
     /// The whole value, when it is one expression or a string; else the map with `group`, `cancel-in-progress`, `queue`.
     pub value: Token,
@@ -167,6 +175,8 @@ pub struct Job {
     /// Place of the key in the file.
     pub span: Span,
     pub id: String,
+    /// The keys that it has, with their places.
+    pub keys: IndexMap<String, Span>,
     pub name: Option<Token>,
     pub needs: Vec<Spanned<String>>,
     /// Already wrapped (SPEC E-61): no `if` is `success()`.
@@ -229,6 +239,7 @@ pub enum CallSecrets {
 /// `strategy`: the whole may be one expression.
 #[derive(Debug)]
 pub struct Strategy {
+    /// Of the key.
     pub span: Span,
     /// The mapping with `fail-fast`, `max-parallel`, `matrix`, or one expression giving it.
     pub value: Token,
@@ -274,4 +285,27 @@ pub enum StepKind {
     WaitAll,
     Cancel(Spanned<String>),
     Parallel(Vec<Step>),
+}
+
+impl Job {
+    /// The steps, unless the job calls a workflow.
+    pub fn steps(&self) -> Option<&[Step]> {
+        match &self.kind {
+            JobKind::Steps(job) => Some(&job.steps),
+            JobKind::Call(_) => None,
+        }
+    }
+}
+
+/// One pair of a `permissions` map.
+pub(super) fn access((key, value): &(Token, Token)) -> Option<(String, Access)> {
+    let key = key.as_str()?;
+    let access = match value.as_str()? {
+        "read" => Access::Read,
+        // A model can only be read (SPEC W-100).
+        "write" if key == "models" => Access::Read,
+        "write" => Access::Write,
+        _ => Access::None,
+    };
+    Some((key.to_owned(), access))
 }

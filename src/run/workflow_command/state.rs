@@ -1,170 +1,13 @@
-//! Commands that a process prints: `::name key=value::data` and `##[name key=value]data` (SPEC 7.1).
+//! What the commands of a job have switched, and what a line means under it.
 
 use std::borrow::Cow;
 
-use crate::event::{Annotation, Level};
-
-const STOP_COMMANDS: &str = "stop-commands";
-
-const COMMANDS: [&str; 15] = [
-    "set-output",
-    "save-state",
-    "set-env",
-    "add-path",
-    "add-mask",
-    "debug",
-    "notice",
-    "warning",
-    "error",
-    "group",
-    "endgroup",
-    "echo",
-    "add-matcher",
-    "remove-matcher",
-    STOP_COMMANDS,
-];
+use super::annotation::{annotation, plain, warning};
+use super::parse::{COMMANDS, STOP_COMMANDS, WorkflowCommand, parse_with, same};
+use super::{Effect, LineOutcome};
+use crate::event::Level;
 
 const BAD_STOP_TOKEN: &str = "You cannot use a endToken that is an empty string, the string 'pause-logging', or another workflow command. For more information see: https://docs.github.com/actions/learn-github-actions/workflow-commands-for-github-actions#example-stopping-and-starting-workflow-commands or opt into insecure command execution by setting the `ACTIONS_ALLOW_UNSECURE_STOPCOMMAND_TOKENS` environment variable to `true`.";
-
-/// A command as it stands in a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorkflowCommand {
-    /// In lower case.
-    pub name: String,
-    properties: Vec<(String, String)>,
-    pub data: String,
-}
-
-impl WorkflowCommand {
-    /// The last value given for a property, whatever its case.
-    pub fn property(&self, name: &str) -> Option<&str> {
-        let mut last_first = self.properties.iter().rev();
-        last_first
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
-    }
-}
-
-/// Reads a command; a name that GitHub does not know makes it ordinary output.
-pub fn parse(line: &str) -> Option<WorkflowCommand> {
-    parse_with(line, None)
-}
-
-fn parse_with(line: &str, token: Option<&str>) -> Option<WorkflowCommand> {
-    parse_colons(line, token).or_else(|| parse_brackets(line, token))
-}
-
-fn parse_colons(line: &str, token: Option<&str>) -> Option<WorkflowCommand> {
-    let (head, data) = line.trim_start().strip_prefix("::")?.split_once("::")?;
-    let (name, properties) = head.split_once(' ').unwrap_or((head, ""));
-    Some(WorkflowCommand {
-        name: known(name, token)?,
-        properties: pairs(properties.trim(), ',', |value| {
-            let value = value.replace("%0D", "\r").replace("%0A", "\n");
-            let value = value.replace("%3A", ":").replace("%2C", ",");
-            value.replace("%25", "%")
-        }),
-        data: data
-            .replace("%0D", "\r")
-            .replace("%0A", "\n")
-            .replace("%25", "%"),
-    })
-}
-
-fn parse_brackets(line: &str, token: Option<&str>) -> Option<WorkflowCommand> {
-    let at = memchr::memmem::find(line.as_bytes(), b"##[")?;
-    let (head, data) = line[at + 3..].split_once(']')?;
-    let (name, properties) = head.split_once(' ').unwrap_or((head, ""));
-    let unescape = |value: &str| {
-        let value = value.replace("%3B", ";").replace("%0D", "\r");
-        let value = value.replace("%0A", "\n").replace("%5D", "]");
-        value.replace("%25", "%")
-    };
-    Some(WorkflowCommand {
-        name: known(name, token)?,
-        properties: pairs(properties, ';', unescape),
-        data: unescape(data),
-    })
-}
-
-fn known(name: &str, token: Option<&str>) -> Option<String> {
-    COMMANDS
-        .iter()
-        .copied()
-        .chain(token)
-        .find(|command| same(command, name))
-        .map(str::to_lowercase)
-}
-
-fn same(a: &str, b: &str) -> bool {
-    a.eq_ignore_ascii_case(b) || a.to_lowercase() == b.to_lowercase()
-}
-
-/// Pieces without a key or without a value count for nothing (SPEC K-3).
-fn pairs(text: &str, separator: char, unescape: impl Fn(&str) -> String) -> Vec<(String, String)> {
-    text.split(separator)
-        .filter_map(|piece| {
-            let (key, value) = piece.trim_start_matches('=').split_once('=')?;
-            let value = value.trim_start_matches('=');
-            (!value.is_empty()).then(|| (key.to_owned(), unescape(value)))
-        })
-        .collect()
-}
-
-/// What a command asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    SetOutput {
-        name: String,
-        value: String,
-    },
-    SaveState {
-        name: String,
-        value: String,
-    },
-    SetEnv {
-        name: String,
-        value: String,
-    },
-    AddPath(String),
-    AddMask(String),
-    /// Shown only while the step is debugged.
-    Debug(String),
-    /// The file stands as printed: see [`relative_file`].
-    Annotation(Annotation),
-    Group(String),
-    EndGroup,
-    Echo(bool),
-    /// Commands are text from here on; a long token is a secret.
-    StopCommands {
-        mask: Option<String>,
-    },
-    Resume,
-    /// A file as printed.
-    AddMatcher(String),
-    RemoveMatcherOwner(String),
-    /// A file as printed.
-    RemoveMatcherFile(String),
-}
-
-/// What becomes of one line.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LineOutcome<'a> {
-    /// Goes to the log, masked *after* the effect has been applied.
-    pub print: Option<Cow<'a, str>>,
-    pub effect: Option<Effect>,
-    /// Errors to show; where there are some, the step fails whatever its exit code.
-    pub failures: Vec<String>,
-}
-
-impl<'a> LineOutcome<'a> {
-    fn text(line: &'a str) -> Self {
-        Self {
-            print: Some(Cow::Borrowed(line)),
-            ..Self::default()
-        }
-    }
-}
 
 /// How the commands of a job are understood at the moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -287,7 +130,7 @@ impl CommandState {
     fn add_path(&self, command: &WorkflowCommand) -> Result<Effect, String> {
         self.check_allowed(command)?;
         if command.data.is_empty() {
-            return Err("Value cannot be empty. (Parameter 'path')".to_owned());
+            return Err("Value cannot be null. (Parameter 'path')".to_owned());
         }
         Ok(Effect::AddPath(command.data.clone()))
     }
@@ -304,7 +147,7 @@ impl CommandState {
 
     fn switch_echo(&mut self, value: &str) -> Result<Effect, String> {
         if value.is_empty() {
-            return Err("Value cannot be empty. (Parameter 'value')".to_owned());
+            return Err("Value cannot be null. (Parameter 'value')".to_owned());
         }
         self.echo = match value.trim().to_lowercase().as_str() {
             "on" => true,
@@ -365,62 +208,198 @@ fn remove_matcher(command: &WorkflowCommand) -> Effect {
     }
 }
 
-fn warning(message: &str) -> Effect {
-    Effect::Annotation(plain(Level::Warning, message))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn plain(level: Level, message: impl Into<String>) -> Annotation {
-    Annotation {
-        level,
-        message: message.into(),
-        title: None,
-        file: None,
-        line: None,
-        end_line: None,
-        column: None,
-        end_column: None,
+    fn effect(line: &str) -> Option<Effect> {
+        let outcome = CommandState::new(false).line(line);
+        assert_eq!(outcome.failures, Vec::<String>::new(), "{line}");
+        outcome.effect
     }
-}
 
-fn annotation(level: Level, command: &WorkflowCommand) -> Annotation {
-    let text = |name| command.property(name).map(str::to_owned);
-    let number = |name| command.property(name)?.trim().parse::<u64>().ok();
-    let mut found = Annotation {
-        title: text("title"),
-        file: text("file"),
-        line: number("line"),
-        end_line: number("endLine"),
-        column: number("col"),
-        end_column: number("endColumn"),
-        ..plain(level, command.data.as_str())
-    };
-    fix_position(&mut found);
-    found
-}
-
-/// Drops and fills in what does not fit together (SPEC K-10).
-pub fn fix_position(found: &mut Annotation) {
-    found.line = found.line.or(found.end_line);
-    found.column = found.column.or(found.end_column);
-    let spans_lines = found.end_line.is_some_and(|end| found.line != Some(end));
-    let columns_reversed = matches!((found.column, found.end_column), (Some(a), Some(b)) if b < a);
-    if found.line.is_none() || spans_lines || columns_reversed {
-        (found.column, found.end_column) = (None, None);
+    #[test]
+    fn commands_have_effects_and_vanish_from_the_log() {
+        let pair = || ("a".to_owned(), "b".to_owned());
+        let ((name, value), (state, saved)) = (pair(), pair());
+        let table = [
+            ("::set-output name=a::b", Effect::SetOutput { name, value }),
+            (
+                "::save-state name=a::b",
+                Effect::SaveState {
+                    name: state,
+                    value: saved,
+                },
+            ),
+            ("::add-mask::s", Effect::AddMask("s".into())),
+            ("::debug::d", Effect::Debug("d".into())),
+            ("::notice::n", Effect::Annotation(plain(Level::Notice, "n"))),
+            ("::group::g", Effect::Group("g".into())),
+            ("##[endgroup]", Effect::EndGroup),
+            ("::echo:: ON ", Effect::Echo(true)),
+            ("::add-matcher::m.json", Effect::AddMatcher("m.json".into())),
+            (
+                "::remove-matcher owner=o::",
+                Effect::RemoveMatcherOwner("o".into()),
+            ),
+            (
+                "::remove-matcher::m.json",
+                Effect::RemoveMatcherFile("m.json".into()),
+            ),
+        ];
+        for (line, expected) in table {
+            let outcome = CommandState::new(false).line(line);
+            assert_eq!(outcome.effect, Some(expected), "K-4 {line}");
+            assert_eq!(outcome.print, None, "K-4 {line}");
+        }
     }
-    if matches!((found.line, found.end_line), (Some(a), Some(b)) if b < a) {
-        (found.line, found.end_line) = (None, None);
-    }
-}
 
-/// Names a file relative to the workspace, with `/`, where it lies in it (SPEC K-11).
-pub fn relative_file(file: &str, workspace: &str) -> String {
-    let root = workspace.trim_end_matches(['/', '\\']);
-    let inside = file
-        .strip_prefix(root)
-        .filter(|_| !root.is_empty())
-        .and_then(|rest| rest.strip_prefix(['/', '\\']));
-    match inside {
-        Some(inside) if !inside.is_empty() => inside.replace(std::path::MAIN_SEPARATOR, "/"),
-        _ => file.to_owned(),
+    #[test]
+    fn some_mistakes_only_warn() {
+        let table = [
+            (
+                "::add-mask:: ",
+                "Can't add secret mask for empty string in ##[add-mask] command.",
+            ),
+            ("::add-matcher::", "File path must be specified."),
+            (
+                "::remove-matcher::",
+                "Either an owner name or a file path must be specified in ##[remove-matcher] command.",
+            ),
+            (
+                "::remove-matcher owner=o::f",
+                "Either specify an owner name or a file path in ##[remove-matcher] command. Both values cannot be set.",
+            ),
+        ];
+        for (line, message) in table {
+            assert_eq!(effect(line), Some(warning(message)), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_fails_fails_the_step() {
+        let table = [
+            (
+                "::set-output::x",
+                "::set-output::x",
+                "Required field 'name' is missing in ##[set-output] command.",
+            ),
+            (
+                "::save-state name=::x",
+                "::save-state name=::x",
+                "Required field 'name' is missing in ##[save-state] command.",
+            ),
+            (
+                "::echo::maybe",
+                "::echo::maybe",
+                "Invalid echo command value. Possible values can be: 'on', 'off'. Current value is: 'maybe'.",
+            ),
+            ("::stop-commands::", "::stop-commands::", BAD_STOP_TOKEN),
+            (
+                "::stop-commands::Pause-Logging",
+                "::stop-commands::Pause-Logging",
+                BAD_STOP_TOKEN,
+            ),
+            (
+                "::stop-commands::debug",
+                "::stop-commands::debug",
+                BAD_STOP_TOKEN,
+            ),
+        ];
+        for (line, shown, message) in table {
+            let outcome = CommandState::new(false).line(line);
+            let first = format!("Unable to process command '{shown}' successfully.");
+            assert_eq!(outcome.failures, [first, message.to_owned()], "K-5 {line}");
+            assert_eq!(outcome.effect, None, "K-5 {line}");
+        }
+    }
+
+    #[test]
+    fn set_env_and_add_path_are_disabled_unless_allowed() {
+        for line in ["::set-env name=a::b", "::add-path::/x"] {
+            let mut state = CommandState::new(false);
+            let refused = state.line(line);
+            assert!(
+                refused.failures[1].contains("command is disabled"),
+                "{line}"
+            );
+            state.allow_unsecure_commands = true;
+            assert!(state.line(line).effect.is_some(), "{line}");
+        }
+        let mut state = CommandState::new(false);
+        state.allow_unsecure_commands = true;
+        let blocked = state.line("::set-env name=Node_Options::x");
+        let text = "Can't update NODE_OPTIONS environment variable using ::set-env:: command.";
+        assert_eq!(
+            blocked.effect,
+            Some(Effect::Annotation(plain(Level::Error, text))),
+            "V-12"
+        );
+        assert!(blocked.failures.is_empty(), "V-12");
+    }
+
+    #[test]
+    fn echo_prints_commands_but_not_masks() {
+        let mut state = CommandState::new(false);
+        assert_eq!(state.line("::echo::on").print, None, "K-4");
+        assert_eq!(
+            state.line("::group::g").print.as_deref(),
+            Some("::group::g")
+        );
+        assert_eq!(
+            state.line("::add-mask::s").print.as_deref(),
+            Some("::add-mask::***")
+        );
+        assert_eq!(state.line("::warning::w").print, None);
+        assert_eq!(
+            state.line("::echo::off").print.as_deref(),
+            Some("::echo::off")
+        );
+        assert_eq!(state.line("::group::g").print, None);
+    }
+
+    #[test]
+    fn stopped_commands_are_text_until_the_token_comes() {
+        let mut state = CommandState::new(false);
+        let stop = state.line("::stop-commands::Token-1");
+        assert_eq!(
+            stop.print.as_deref(),
+            Some("::stop-commands::Token-1"),
+            "K-4"
+        );
+        assert_eq!(
+            stop.effect,
+            Some(Effect::StopCommands {
+                mask: Some("Token-1".into())
+            })
+        );
+        for line in [
+            "::debug::x",
+            "::other::",
+            "##[group]x",
+            "::stop-commands::y",
+        ] {
+            assert_eq!(state.line(line), LineOutcome::text(line), "{line}");
+        }
+        let resume = state.line("::token-1::");
+        assert_eq!(resume.print.as_deref(), Some("::token-1::"), "K-4");
+        assert_eq!(resume.effect, Some(Effect::Resume));
+        assert_eq!(state.line("::endgroup::").effect, Some(Effect::EndGroup));
+        assert_eq!(state.line("::token-1::"), LineOutcome::text("::token-1::"));
+        let short = state.line("::stop-commands::abcdef").effect;
+        assert_eq!(short, Some(Effect::StopCommands { mask: None }), "M-1");
+    }
+
+    #[test]
+    fn any_stop_token_may_be_allowed() {
+        let mut state = CommandState::new(false);
+        state.allow_unsecure_stop_tokens = true;
+        assert!(
+            state
+                .line("::stop-commands::pause-logging")
+                .failures
+                .is_empty()
+        );
+        assert!(state.is_stopped());
     }
 }

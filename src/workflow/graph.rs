@@ -1,0 +1,80 @@
+//! Whether the jobs' `needs` can be met (SPEC 1.3).
+
+use std::collections::HashSet;
+
+use indexmap::IndexMap;
+
+use super::model::{Job, Spanned};
+use super::parse::Converter;
+use super::suggest;
+use crate::diagnostic::{Diagnostic, Span};
+
+/// Reports unknown jobs, cycles, and a workflow in which no job can start.
+pub fn check(converter: &mut Converter<'_>, jobs_span: Span, jobs: &IndexMap<String, Job>) {
+    let lower = |id: &str| id.to_lowercase();
+    let known: HashSet<String> = jobs.keys().map(|id| lower(id)).collect();
+    if jobs.values().all(|job| !job.needs.is_empty()) {
+        converter.error(
+            jobs_span,
+            "no-start-job",
+            "The workflow must contain at least one job with no dependencies.",
+            "",
+        );
+        return;
+    }
+    let mut done: HashSet<String> = HashSet::new();
+    loop {
+        let next = jobs
+            .values()
+            .filter(|job| !done.contains(&lower(&job.id)))
+            .filter(|job| {
+                job.needs
+                    .iter()
+                    .all(|need| done.contains(&lower(&need.value)))
+            });
+        let next: Vec<_> = next.map(|job| lower(&job.id)).collect();
+        if next.is_empty() {
+            break;
+        }
+        done.extend(next);
+    }
+    for job in jobs.values().filter(|job| !done.contains(&lower(&job.id))) {
+        for need in job
+            .needs
+            .iter()
+            .filter(|need| !done.contains(&lower(&need.value)))
+        {
+            let diagnostic = unmet(&job.id, need, &known, jobs).at(converter.file, need.span);
+            converter.push(diagnostic);
+        }
+    }
+}
+
+fn unmet(
+    job: &str,
+    need: &Spanned<String>,
+    known: &HashSet<String>,
+    jobs: &IndexMap<String, Job>,
+) -> Diagnostic {
+    let name = &need.value;
+    if known.contains(&name.to_lowercase()) {
+        return Diagnostic::error(
+            "needs-cycle",
+            format!(
+                "Job '{job}' depends on job '{name}' which creates a cycle in the dependency graph."
+            ),
+        )
+        .help("remove one `needs` of the cycle");
+    }
+    let diagnostic = Diagnostic::error(
+        "unknown-job",
+        format!("Job '{job}' depends on unknown job '{name}'."),
+    );
+    match suggest::nearest(name, jobs.keys().map(String::as_str)) {
+        Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
+        None => {
+            let ids: Vec<_> = jobs.keys().map(String::as_str).collect();
+            diagnostic.help(format!("the jobs are {}", super::reader::listed(&ids)))
+        }
+    }
+}
