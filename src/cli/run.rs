@@ -45,13 +45,13 @@ pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliE
         prompt::fill_in(&mut settings, environment, &mut prompt::Terminal)?;
     }
     let options = options(&settings, environment, &occasion)?;
-    let work = work(&settings, &occasion, selected);
+    let signal = Arc::new(AtomicU8::new(0));
+    let work = work(&settings, &occasion, selected, Arc::clone(&signal));
     let listener = listener(&settings);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| CliError::new(format!("can not start: {error}")))?;
-    let signal = Arc::new(AtomicU8::new(0));
     let ended = runtime.block_on(async {
         let stop = Stop::default();
         listen(&stop, &signal)?;
@@ -156,7 +156,12 @@ fn select(settings: &Settings, occasion: &Occasion) -> Result<Vec<Selected>, Cli
         .collect()
 }
 
-fn work(settings: &Settings, occasion: &Occasion, selected: Vec<Selected>) -> Work {
+fn work(
+    settings: &Settings,
+    occasion: &Occasion,
+    selected: Vec<Selected>,
+    signal: Arc<AtomicU8>,
+) -> Work {
     let mut notes: Vec<String> = occasion.identity.notes.clone();
     notes.extend(occasion.event.notes.iter().cloned());
     let mut skipped = Vec::new();
@@ -188,6 +193,7 @@ fn work(settings: &Settings, occasion: &Occasion, selected: Vec<Selected>) -> Wo
         skipped,
         notes,
         called: occasion.called.clone(),
+        signal,
         reason: occasion.reason.clone(),
         rerun: Box::new(move |jobs| {
             let jobs: Vec<String> = jobs.iter().map(|job| format!("-j {job}")).collect();

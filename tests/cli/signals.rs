@@ -180,6 +180,12 @@ fn cancelled_by(signal: Signal) -> Option<i32> {
         "{:#?}",
         run.seen
     );
+    let end = format!("(exit code {})", code.unwrap());
+    assert!(
+        run.seen.iter().any(|line| line.ends_with(&end)),
+        "{:#?}",
+        run.seen
+    );
     alive.all_gone();
     assert_no_process_of(&run.tracking());
     code
