@@ -101,6 +101,7 @@ fn tree(folder: &Path) -> Vec<(String, String)> {
         .build()
         .map(Result::unwrap)
         .filter(|entry| entry.path().is_file())
+        .filter(|entry| !entry.path().starts_with(folder.join("invalid")))
         .filter(|entry| entry.path().extension().is_none_or(|it| it != "out"))
         .map(|entry| {
             let path = entry.path().strip_prefix(folder).unwrap();

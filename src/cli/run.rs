@@ -19,7 +19,7 @@ use crate::action::local::LocalRepository;
 use crate::event::Listener;
 use crate::executor::Stop;
 use crate::expr::Value;
-use crate::plan::inputs::{check_declared, missing_required};
+use crate::plan::inputs::missing_required;
 use crate::plan::machine::{Arch, Backend, Machines, Mapping, Origin, Os, Target};
 use crate::plan::matrix::MatrixFilter;
 use crate::report::{self, Colors, JobName, Json, Live, Plain, Quiet};
@@ -66,7 +66,7 @@ pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliE
 }
 
 /// Draws what is wrong with the selected workflows; true where something is an error.
-fn report_diagnostics(settings: &Settings, occasion: &Occasion) -> Result<bool, CliError> {
+pub fn report_diagnostics(settings: &Settings, occasion: &Occasion) -> Result<bool, CliError> {
     let mut said: Vec<String> = occasion.selection.warnings.clone();
     if occasion.diagnostics.is_empty() && said.is_empty() {
         return Ok(false);
@@ -125,16 +125,7 @@ fn select(settings: &Settings, occasion: &Occasion) -> Result<Vec<Selected>, Cli
         .triggered()
         .filter_map(|(file, selected)| Some((Arc::clone(file.workflow.as_ref()?), selected)))
         .collect();
-    let all: Vec<_> = workflows.iter().map(|(workflow, _)| &**workflow).collect();
-    if !all.is_empty() || !given.typed.is_empty() {
-        check_declared(&all, &occasion.event.name, &given.typed).map_err(|error| {
-            let wrong = CliError::new(error.to_string());
-            match error.help() {
-                Some(help) => wrong.hint(help),
-                None => wrong,
-            }
-        })?;
-    }
+    occasion.check_declared(&given)?;
     workflows
         .into_iter()
         .map(|(workflow, selected)| {

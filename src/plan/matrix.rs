@@ -156,7 +156,7 @@ pub fn expand(strategy: &Value) -> Result<Legs, MatrixError> {
 fn single(settings: StrategySettings) -> Legs {
     Legs {
         settings,
-        legs: vec![Leg::single()],
+        ..Legs::single()
     }
 }
 
@@ -510,6 +510,14 @@ impl MatrixFilter {
 }
 
 impl Legs {
+    /// The one leg of a job without a strategy.
+    pub fn single() -> Self {
+        Self {
+            settings: StrategySettings::default(),
+            legs: vec![Leg::single()],
+        }
+    }
+
     /// Says whether any leg has this key.
     pub fn has_key(&self, key: &str) -> bool {
         self.legs

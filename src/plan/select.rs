@@ -54,7 +54,7 @@ impl Candidate<'_> {
             .find(|id| id.eq_ignore_ascii_case(wanted))
     }
 
-    fn has_any(&self, jobs: &[String]) -> bool {
+    pub(super) fn has_any(&self, jobs: &[String]) -> bool {
         jobs.is_empty() || jobs.iter().any(|job| self.job(job).is_some())
     }
 
@@ -182,7 +182,7 @@ pub fn choose_event(
     if candidates.is_empty() {
         return Err(SelectError::NoWorkflow);
     }
-    check_jobs_exist(candidates, request)?;
+    check_jobs_exist(candidates, request.jobs)?;
     let chosen: Vec<&Candidate<'_>> = candidates
         .iter()
         .filter(|each| each.has_any(request.jobs))
@@ -195,11 +195,9 @@ pub fn choose_event(
     Ok(event)
 }
 
-fn check_jobs_exist(
-    candidates: &[Candidate<'_>],
-    request: &Request<'_>,
-) -> Result<(), SelectError> {
-    for name in request.jobs {
+/// Refuses a `-j` that no workflow has.
+pub fn check_jobs_exist(candidates: &[Candidate<'_>], jobs: &[String]) -> Result<(), SelectError> {
+    for name in jobs {
         if candidates.iter().any(|each| each.job(name).is_some()) {
             continue;
         }
@@ -316,6 +314,8 @@ pub struct SelectedWorkflow {
     pub triggered: bool,
     /// Why it runs or does not.
     pub reason: String,
+    /// It lists the event, and only its filters keep it out.
+    pub filtered: bool,
     /// The way to run it anyway.
     pub help: Option<String>,
     /// Filters that would have kept it out: `branches`, `paths` …
@@ -388,6 +388,7 @@ pub fn select(
             index,
             triggered,
             reason: verdict.reason,
+            filtered: verdict.filtered,
             help: verdict.help,
             lifted: verdict.lifted,
             jobs: match &candidate.state {
@@ -421,6 +422,7 @@ struct Judge<'a> {
 struct Verdict {
     triggered: bool,
     reason: String,
+    filtered: bool,
     help: Option<String>,
     lifted: Vec<String>,
     warning: Option<String>,
@@ -489,6 +491,7 @@ impl Judge<'_> {
                 ..Verdict::runs(format!("{flag} runs it, though {reasons}"))
             },
             None => Verdict {
+                filtered: true,
                 help: Some(format!("lrun {event} -W {}", candidate.file)),
                 ..Verdict::out(reasons)
             },
@@ -510,7 +513,7 @@ impl Judge<'_> {
 }
 
 /// The jobs named and all that they need, in file order; all jobs where none is named.
-fn jobs_of(workflow: &Workflow, wanted: &[String]) -> Vec<String> {
+pub fn jobs_of(workflow: &Workflow, wanted: &[String]) -> Vec<String> {
     let find = |id: &str| {
         workflow
             .jobs

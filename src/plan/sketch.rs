@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::availability;
-use super::condition::{self, Before, Decision, JobContext, Known};
+use super::condition::{self, Before, Decision, JobContext, Known, LATE};
 use super::graph;
 use super::inputs;
 use super::machine::Machines;
@@ -13,9 +13,9 @@ use super::outline::{
     ConditionOutline, JobOutline, LegOutline, Legs, Outline, RunsOn, Unavailable, WorkflowOutline,
 };
 use super::reusable::{self, Callee, Library};
-use super::select::{Candidate, ChosenEvent, Selection, State};
+use super::select::{Candidate, ChosenEvent, Selection, State, jobs_of};
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::expr::{Context, Value};
+use crate::expr::{Context, Object, Value};
 use crate::workflow::{
     CallJob, EvalError, Evaluator, Job, JobKind, StepsJob, Token, TokenKind, Workflow,
 };
@@ -74,6 +74,7 @@ impl Sketch<'_> {
             workflows.push(WorkflowOutline {
                 file: candidate.file.to_owned(),
                 triggered: selected.triggered,
+                filtered: selected.filtered,
                 reason: selected.reason.clone(),
                 help: selected.help.clone(),
                 lifted: selected.lifted.clone(),
@@ -87,17 +88,22 @@ impl Sketch<'_> {
         sketched
     }
 
-    /// Draws all jobs there are, for a list without an event.
-    pub fn all(&self, candidates: &[Candidate<'_>]) -> Sketched {
+    /// Draws all jobs there are, whatever starts them; with `-j` those named and what they need.
+    pub fn all(&self, candidates: &[Candidate<'_>], jobs: &[String]) -> Sketched {
         let mut drawing = Drawing::new(*self);
+        drawing.without_event = true;
         let workflows = candidates
             .iter()
+            .filter(|candidate| candidate.has_any(jobs))
             .filter_map(|candidate| match &candidate.state {
-                State::Valid(workflow) => Some(WorkflowOutline {
-                    file: candidate.file.to_owned(),
-                    triggered: true,
-                    ..drawing.workflow(workflow, |_| true)
-                }),
+                State::Valid(workflow) => {
+                    let wanted = jobs_of(workflow, jobs);
+                    Some(WorkflowOutline {
+                        file: candidate.file.to_owned(),
+                        triggered: true,
+                        ..drawing.workflow(workflow, |id| wanted.iter().any(|each| each == id))
+                    })
+                }
                 State::Broken { .. } => None,
             })
             .collect();
@@ -113,6 +119,8 @@ struct Drawing<'a> {
     /// Keys of `--matrix` that some leg has, by place.
     seen_keys: HashSet<usize>,
     any_dynamic: bool,
+    /// Jobs are listed, whatever starts them.
+    without_event: bool,
 }
 
 /// The place of a called workflow below its callers.
@@ -136,6 +144,7 @@ impl<'a> Drawing<'a> {
             matrix_errors: Vec::new(),
             seen_keys: HashSet::new(),
             any_dynamic: false,
+            without_event: false,
         }
     }
 
@@ -160,7 +169,9 @@ impl<'a> Drawing<'a> {
     }
 
     fn workflow(&mut self, workflow: &Workflow, wanted: impl Fn(&str) -> bool) -> WorkflowOutline {
-        let known = (self.with.known)(workflow);
+        let mut known = (self.with.known)(workflow);
+        known.event_open |= self.without_event;
+        known.inputs_open |= self.without_event;
         WorkflowOutline {
             name: workflow.display_name().to_owned(),
             events: workflow.on.events.keys().cloned().collect(),
@@ -200,17 +211,15 @@ impl<'a> Drawing<'a> {
                 scope,
                 stage: scope.stage + stages[place],
             };
-            let outlines = self.job(&task, &fates);
-            if let Some(own) = outlines.first() {
-                fates.insert(job.id.to_lowercase(), Fate::of(own));
-            }
+            let (outlines, fate) = self.job(&task, &fates);
+            fates.insert(job.id.to_lowercase(), fate);
             drawn[place] = outlines;
         }
         drawn.into_iter().flatten().collect()
     }
 
     /// A job, and the jobs of what it calls.
-    fn job(&mut self, task: &Task<'_>, fates: &HashMap<String, Fate>) -> Vec<JobOutline> {
+    fn job(&mut self, task: &Task<'_>, fates: &HashMap<String, Fate>) -> (Vec<JobOutline>, Fate) {
         let before = Fate::worst(
             needs_of(task.job)
                 .iter()
@@ -241,14 +250,20 @@ impl<'a> Drawing<'a> {
             file: task.source.path.clone(),
             line: task.source.position(task.job.span.start).line,
         };
-        match &task.job.kind {
+        let outlines = match &task.job.kind {
             JobKind::Steps(steps) => {
                 outline.runs_on = runs_on_as_written(&steps.runs_on, task.source);
                 self.drop_absent(&mut outline);
                 vec![outline]
             }
             JobKind::Call(call) => self.call(task, call, outline),
-        }
+        };
+        let fate = if matches!(before, WorstFate::Unavailable(_)) {
+            Fate::Unavailable
+        } else {
+            Fate::of(&outlines)
+        };
+        (outlines, fate)
     }
 
     /// With `--skip-unavailable` legs that can not run here count as absent.
@@ -303,10 +318,14 @@ impl<'a> Drawing<'a> {
             stage: task.stage,
             skipped: outline.skipped.clone(),
         };
+        let (inputs, inputs_open) = match self.called_inputs(task, call, called) {
+            Some(inputs) => (inputs.into(), false),
+            None => (Value::Null, true),
+        };
         let known = Known {
-            github: task.known.github.clone(),
-            vars: task.known.vars.clone(),
-            ..self.called_inputs(task, call, called)
+            inputs,
+            inputs_open,
+            ..task.known.clone()
         };
         let mut all = vec![outline];
         if task.scope.depth + 2 <= reusable::MAX_LEVELS {
@@ -316,30 +335,31 @@ impl<'a> Drawing<'a> {
     }
 
     /// The inputs of a called workflow, where they can be known.
-    fn called_inputs(&mut self, task: &Task<'_>, call: &CallJob, called: &Workflow) -> Known {
-        let open = Known {
-            inputs_open: true,
-            ..Known::default()
-        };
-        let late = |token: &Token| refers(token, "needs") || refers(token, "matrix");
-        if call.with.as_ref().is_some_and(late) {
-            return open;
+    fn called_inputs(
+        &mut self,
+        task: &Task<'_>,
+        call: &CallJob,
+        called: &Workflow,
+    ) -> Option<Object> {
+        let trigger = called.on.events.get("workflow_call")?;
+        let late = |token: &Token| task.is_late(token) || refers(token, "matrix");
+        let defaults = trigger
+            .inputs
+            .values()
+            .filter_map(|input| input.default.as_ref());
+        if call.with.iter().chain(defaults).any(late) {
+            return None;
         }
         let context = JobContext::new(task.known);
-        let evaluator = Evaluator {
-            context: &context,
-            source: task.source,
-        };
-        let with = match call.with.as_ref().map(|with| evaluator.value(with)) {
+        let with = match &call.with {
             None => Value::Null,
-            Some(Ok(value)) => value,
-            Some(Err(error)) => {
-                self.diagnostics.push(error.to_diagnostic(task.source));
-                return open;
-            }
-        };
-        let Some(trigger) = called.on.events.get("workflow_call") else {
-            return open;
+            Some(with) => match task.evaluator(&context).value(with) {
+                Ok(value) => value,
+                Err(error) => {
+                    self.diagnostics.push(error.to_diagnostic(task.source));
+                    return None;
+                }
+            },
         };
         let default = |token: &Token| {
             let evaluator = Evaluator {
@@ -348,20 +368,16 @@ impl<'a> Drawing<'a> {
             };
             evaluator.value(token).map_err(|error| error.message)
         };
-        match inputs::called(&called.source.path, &trigger.inputs, &with, &default) {
-            Ok(inputs) => Known {
-                inputs: inputs.into(),
-                ..Known::default()
-            },
-            Err(errors) => {
-                for error in errors {
-                    let diagnostic = Diagnostic::error("called-inputs", error.to_string())
-                        .at(task.source, call.uses.span);
-                    self.diagnostics.push(diagnostic);
-                }
-                open
-            }
-        }
+        let inputs = inputs::called(&called.source.path, &trigger.inputs, &with, &default);
+        inputs
+            .map_err(|errors| {
+                let diagnostics = errors.iter().map(|error| {
+                    Diagnostic::error("called-inputs", error.to_string())
+                        .at(task.source, call.uses.span)
+                });
+                self.diagnostics.extend(diagnostics);
+            })
+            .ok()
     }
 
     fn legs(&mut self, task: &Task<'_>) -> Legs {
@@ -370,7 +386,7 @@ impl<'a> Drawing<'a> {
             self.any_dynamic = true;
             return Legs::Dynamic;
         }
-        let expanded = match expand(task.job, &task.evaluator(&JobContext::new(task.known))) {
+        let expanded = match task.expand() {
             Ok(legs) => legs,
             Err(diagnostic) => {
                 self.diagnostics.push(*diagnostic);
@@ -459,21 +475,6 @@ impl<'a> Drawing<'a> {
     }
 }
 
-/// Unfolds the strategy of a job with contexts that are all known.
-pub fn expand(job: &Job, evaluator: &Evaluator<'_>) -> Result<matrix::Legs, Box<Diagnostic>> {
-    let source = SourceFile::new(&evaluator.source.path, &evaluator.source.text);
-    let Some(strategy) = &job.strategy else {
-        return matrix::expand(&Value::Null)
-            .map_err(|error| Box::new(Diagnostic::error("matrix", error.to_string())));
-    };
-    let value = evaluator
-        .value(&strategy.value)
-        .map_err(|error| Box::new(error.to_diagnostic(&source)))?;
-    matrix::expand(&value).map_err(|error| {
-        Box::new(Diagnostic::error("matrix", error.to_string()).at(&source, strategy.span))
-    })
-}
-
 /// The display name of a leg; `name` is evaluated for each (SPEC W-89).
 pub fn leg_name(
     job_id: &str,
@@ -506,9 +507,26 @@ impl Task<'_> {
         }
     }
 
+    /// Unfolds the strategy.
+    fn expand(&self) -> Result<matrix::Legs, Box<Diagnostic>> {
+        let Some(strategy) = &self.job.strategy else {
+            return Ok(matrix::Legs::single());
+        };
+        let context = JobContext::new(self.known);
+        let value = self
+            .evaluator(&context)
+            .value(&strategy.value)
+            .map_err(|error| Box::new(error.to_diagnostic(self.source)))?;
+        matrix::expand(&value).map_err(|error| {
+            let diagnostic = Diagnostic::error("matrix", error.to_string());
+            Box::new(diagnostic.at(self.source, strategy.span))
+        })
+    }
+
     /// Its value is known only during the run.
     fn is_late(&self, token: &Token) -> bool {
-        refers(token, "needs") || (self.known.inputs_open && refers(token, "inputs"))
+        LATE.iter()
+            .any(|context| self.known.is_late(context) && refers(token, context))
     }
 
     fn prefixes(&self) -> Vec<&str> {
@@ -594,22 +612,20 @@ enum WorstFate<'a> {
 }
 
 impl Fate {
-    fn of(outline: &JobOutline) -> Self {
-        let legs = match &outline.legs {
-            Legs::Known(legs) => legs.as_slice(),
-            Legs::Dynamic => &[],
+    /// The fate of a job, from its outline and those of the jobs that it calls.
+    fn of(outlines: &[JobOutline]) -> Self {
+        if outlines.first().is_some_and(|own| own.skipped.is_some()) {
+            return Self::Skipped;
+        }
+        let hit = |job: &JobOutline| {
+            job.unavailable.is_some()
+                || match &job.legs {
+                    Legs::Known(legs) => legs.iter().any(|leg| leg.unavailable.is_some()),
+                    Legs::Dynamic => false,
+                }
         };
-        if outline
-            .skipped
-            .as_ref()
-            .is_some_and(|why| why.ends_with("can not run here"))
-        {
-            // Skipped by an unavailable one, and so are those behind it.
-            Self::Unavailable
-        } else if outline.skipped.is_some() {
-            Self::Skipped
-        } else if outline.unavailable.is_some() || legs.iter().any(|leg| leg.unavailable.is_some())
-        {
+        let mut running = outlines.iter().filter(|job| job.runs());
+        if running.any(hit) {
             Self::Unavailable
         } else {
             Self::Runs

@@ -35,9 +35,8 @@ jobs:
 fn known(_: &Workflow) -> Known {
     Known {
         github: Value::from_json(&json!({"ref": "refs/heads/x", "event_name": "push"})),
-        inputs: Value::Null,
         vars: Value::from_json(&json!({"SIZE": "2"})),
-        inputs_open: false,
+        ..Known::default()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use indexmap::IndexMap;
 
+use super::converter::Converter;
 use super::evaluate::{EvalError, Evaluator};
-use super::parse::Converter;
 use super::token::{Token, TokenKind};
 
 const DOCKER: &str = "docker://";
@@ -66,8 +66,8 @@ impl Evaluator<'_> {
                 ..Container::default()
             },
         };
-        if let Some(image) = container.image.strip_prefix(DOCKER) {
-            container.image = image.to_owned();
+        if container.image.starts_with(DOCKER) {
+            container.image.drain(..DOCKER.len());
         }
         Ok((!container.image.is_empty()).then_some(container))
     }

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use indexmap::IndexMap;
 
+use super::converter::Converter;
 use super::model::{Job, Spanned};
-use super::parse::Converter;
 use super::suggest;
 use crate::diagnostic::{Diagnostic, Span};
 
@@ -70,11 +70,9 @@ fn unmet(
         "unknown-job",
         format!("Job '{job}' depends on unknown job '{name}'."),
     );
-    match suggest::nearest(name, jobs.keys().map(String::as_str)) {
-        Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
-        None => {
-            let ids: Vec<_> = jobs.keys().map(String::as_str).collect();
-            diagnostic.help(format!("the jobs are {}", super::reader::listed(&ids)))
-        }
-    }
+    let ids: Vec<_> = jobs.keys().map(String::as_str).collect();
+    diagnostic.help(match suggest::nearest(name, ids.iter().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("the jobs are {}", super::explain::listed(&ids)),
+    })
 }

@@ -2,8 +2,8 @@
 
 use indexmap::IndexMap;
 
+use super::converter::{Converter, key_spans, pair, permissions, spanned, texts};
 use super::model::{CallJob, CallSecrets, Job, JobKind, Step, StepsJob, Strategy};
-use super::parse::{Converter, key_spans, pair, spanned, texts};
 use super::reference::WorkflowReference;
 use super::schema::Contexts;
 use super::token::Token;
@@ -42,7 +42,7 @@ impl Converter<'_> {
             needs: token.get("needs").map(texts).unwrap_or_default(),
             condition: self.condition(token.get("if"), Contexts::JOB_IF),
             strategy,
-            permissions: self.permissions(token),
+            permissions: permissions(token),
             concurrency: self.concurrency(token),
             kind: match token.get("uses") {
                 Some(uses) => JobKind::Call(Box::new(self.call_job(uses, token))),

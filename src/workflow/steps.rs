@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use super::converter::{Converter, pair, spanned, texts};
 use super::ids::Ids;
 use super::model::{Spanned, Step, StepKind};
-use super::parse::{Converter, pair, spanned, texts};
 use super::reference::Reference;
 use super::schema::Contexts;
 use super::token::Token;

@@ -1,6 +1,6 @@
 //! What is wrong with a literal `strategy` (SPEC 1.3, 1.7); legs are made when planning.
 
-use super::parse::Converter;
+use super::converter::Converter;
 use super::suggest;
 use super::token::Token;
 

@@ -5,6 +5,7 @@
 
 mod bound;
 mod checkout;
+mod destination;
 mod entry;
 mod git_folder;
 mod head;
@@ -84,6 +85,8 @@ pub enum WorkspaceError {
     Git { path: PathBuf, source: git2::Error },
     #[error("Repository path '{}' is not under '{}'", path.display(), workspace.display())]
     OutsideWorkspace { path: PathBuf, workspace: PathBuf },
+    #[error("{} holds the user's own tree; a checkout would replace it", .0.display())]
+    OwnTree(PathBuf),
     #[error("A branch or tag with the name '{0}' could not be found")]
     UnknownRef(String),
     #[error("the commit {0} is not in the local repository")]
