@@ -46,7 +46,7 @@ pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliE
     }
     let options = options(&settings, environment, &occasion)?;
     let signal = Arc::new(AtomicU8::new(0));
-    let work = work(&settings, &occasion, selected, Arc::clone(&signal));
+    let work = work(&settings, &occasion, selected, &signal);
     let listener = listener(&settings);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -59,10 +59,7 @@ pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliE
     })?;
     // What a killed step left on another thread must not hold the end of lrun.
     runtime.shutdown_background();
-    Ok(match signal.load(Ordering::Relaxed) {
-        0 => ended.exit_code,
-        code => code,
-    })
+    Ok(ended.exit_code)
 }
 
 /// Draws what is wrong with the selected workflows; true where something is an error.
@@ -151,7 +148,7 @@ fn work(
     settings: &Settings,
     occasion: &Occasion,
     selected: Vec<Selected>,
-    signal: Arc<AtomicU8>,
+    signal: &Arc<AtomicU8>,
 ) -> Work {
     let mut notes: Vec<String> = occasion.identity.notes.clone();
     notes.extend(occasion.event.notes.iter().cloned());
@@ -184,8 +181,8 @@ fn work(
         skipped,
         notes,
         called: occasion.called.clone(),
-        signal,
         reason: occasion.reason.clone(),
+        signal: Arc::clone(signal),
         rerun: Box::new(move |jobs| {
             let jobs: Vec<String> = jobs.iter().map(|job| format!("-j {job}")).collect();
             format!("{command} {}", jobs.join(" "))

@@ -104,7 +104,7 @@ pub struct Ended {
     pub conclusion: Conclusion,
     /// Legs that could not run here.
     pub unavailable: usize,
-    /// 0, 1, 3, or that of the signal which ended the run (DESIGN 7).
+    /// 0, 1, 3, 130 or 143 (DESIGN 7).
     pub exit_code: u8,
 }
 
@@ -119,7 +119,7 @@ pub struct Work {
     /// Lines for the user.
     pub notes: Vec<String>,
     pub called: Library,
-    /// Exit code of the signal that cancelled the run; 0 without one.
+    /// Exit code of the signal that ended the run; 0 without one.
     pub signal: Arc<AtomicU8>,
     /// The command that runs only the failed jobs again, given their ids.
     pub rerun: Box<dyn Fn(&[String]) -> String + Send + Sync>,
@@ -292,12 +292,13 @@ impl Run {
         }
         let unavailable = self.unavailable.load(Ordering::Relaxed);
         let failed = matches!(conclusion, Conclusion::Failure | Conclusion::Cancelled);
-        let exit_code = match (work.signal.load(Ordering::Relaxed), failed, unavailable) {
-            (0, true, _) => 1,
-            (0, false, 0) => 0,
-            (0, false, _) if self.options.skip_unavailable => 0,
-            (0, false, _) => 3,
-            (signal, ..) => signal,
+        let signal = work.signal.load(Ordering::Relaxed);
+        let exit_code = match (failed, unavailable) {
+            _ if signal != 0 => signal,
+            (true, _) => 1,
+            (false, 0) => 0,
+            (false, _) if self.options.skip_unavailable => 0,
+            (false, _) => 3,
         };
         let again: Vec<String> = all()
             .filter(|(_, job)| matches!(job.result, Conclusion::Failure | Conclusion::Cancelled))
