@@ -89,7 +89,8 @@ fn run(fixture: &Fixture) -> Result<(), Failed> {
     let ended = lrun.words(words).run();
     let mut found = by_job(&ended.stdout);
     if ended.code != Some(0) {
-        found.push_str(&format!("exit code {}\n", ended.code.unwrap_or(-1)));
+        let code = ended.code.unwrap_or(-1);
+        found += &format!("exit code {code}\n");
     }
     compare(&fixture.path.with_extension("out"), &found, &ended.stderr)
 }
