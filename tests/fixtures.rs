@@ -12,6 +12,7 @@ mod lrun;
 #[path = "cli/redactor.rs"]
 mod redactor;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -89,8 +90,7 @@ fn run(fixture: &Fixture) -> Result<(), Failed> {
     let ended = lrun.words(words).run();
     let mut found = by_job(&ended.stdout);
     if ended.code != Some(0) {
-        let code = ended.code.unwrap_or(-1);
-        found += &format!("exit code {code}\n");
+        _ = writeln!(found, "exit code {}", ended.code.unwrap_or(-1));
     }
     compare(&fixture.path.with_extension("out"), &found, &ended.stderr)
 }
