@@ -44,6 +44,19 @@ pub struct JobKey {
     pub workflow: Option<Arc<str>>,
 }
 
+impl JobKey {
+    /// Equality that is fast for clones, which is what listeners mostly compare.
+    pub fn same(&self, other: &Self) -> bool {
+        let workflows = match (&self.workflow, &other.workflow) {
+            (Some(one), Some(two)) => Arc::ptr_eq(one, two),
+            (None, None) => true,
+            _ => false,
+        };
+        (workflows && Arc::ptr_eq(&self.key, &other.key) && Arc::ptr_eq(&self.id, &other.id))
+            || self == other
+    }
+}
+
 /// Names one step of a job; cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StepKey {
@@ -57,6 +70,24 @@ pub struct StepKey {
     /// Number within this phase and index for the nested steps of a composite action: empty for a step of the job.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nested: Vec<usize>,
+}
+
+impl StepKey {
+    /// Equality that is fast for clones, which is what listeners mostly compare.
+    pub fn same(&self, other: &Self) -> bool {
+        let ids = match (&self.id, &other.id) {
+            (Some(one), Some(two)) => Arc::ptr_eq(one, two),
+            (None, None) => true,
+            _ => false,
+        };
+        // Two empty lists are asked for first: comparing their dangling pointers is slow on some processors.
+        let nested =
+            (self.nested.is_empty() && other.nested.is_empty()) || self.nested == other.nested;
+        (ids && nested
+            && Arc::ptr_eq(&self.name, &other.name)
+            && (self.index, self.phase) == (other.index, other.phase))
+            || self == other
+    }
 }
 
 /// Which part of a step's life runs.
@@ -110,7 +141,7 @@ pub enum Stream {
 }
 
 /// How loud an annotation or a note is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     Debug,
@@ -180,6 +211,22 @@ pub enum EventKind {
     },
     #[serde(rename = "step.started")]
     StepStarted,
+    /// What the step is about to do, as GitHub's log shows it above the output; masked.
+    #[serde(rename = "step.details")]
+    StepDetails {
+        /// The script of a `run` step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        script: Option<String>,
+        /// The shell's command line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shell: Option<String>,
+        /// The inputs of an action that have a value.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<(String, String)>,
+        /// The `env` context.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        env: Vec<(String, String)>,
+    },
     #[serde(rename = "step.skipped")]
     StepSkipped { reason: String },
     /// One line of output, masked, without its line break.
@@ -228,4 +275,7 @@ pub enum EventKind {
 /// Hears every event of a run, in order. Called synchronously: a slow listener slows the run.
 pub trait Listener: Send + Sync {
     fn on_event(&self, event: &Event);
+
+    /// A moment to show what was held back; called now and then while a run is under way.
+    fn tick(&self) {}
 }

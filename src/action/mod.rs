@@ -1,6 +1,7 @@
 //! What `uses:` means: references, and manifests of actions.
 
 mod definitions;
+pub mod local;
 pub mod manifest;
 pub mod reference;
 

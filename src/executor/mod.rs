@@ -1,4 +1,16 @@
 //! Where commands run: the trait [`Machine`] and what it is told.
+//!
+//! To add a machine: implement [`Machine`] in a file of its own; nothing else knows what kinds there are.
+
+pub mod fake;
+pub mod find;
+mod group;
+pub mod host;
+mod lines;
+pub mod node;
+pub mod removal;
+pub mod tracking;
+pub mod watchdog;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -72,11 +84,19 @@ pub trait Machine: Send + Sync + std::fmt::Debug {
 pub enum ExecError {
     #[error("working directory '{}' does not exist", .0.display())]
     NoDirectory(PathBuf),
+    #[error("program '{}' not found", .0.display())]
+    NoProgram(PathBuf),
+    #[error("the interpreter that the first line of '{}' names does not exist", .0.display())]
+    NoInterpreter(PathBuf),
+    #[error("'{}' is not executable: permission denied", .0.display())]
+    NotExecutable(PathBuf),
+    #[error("'{}' is being written to by another process and can not be executed: text file busy", .0.display())]
+    Busy(PathBuf),
     #[error("can not start '{}': {source}", program.display())]
     Start {
         program: PathBuf,
         source: std::io::Error,
     },
-    #[error("can not follow the process: {0}")]
+    #[error("can not follow a process: {0}")]
     Wait(#[from] std::io::Error),
 }

@@ -1,5 +1,23 @@
 //! What will run, before anything runs.
 
+pub mod availability;
+pub mod condition;
 pub mod github_event;
+pub mod graph;
+pub mod inputs;
+pub mod machine;
+pub mod matrix;
+pub mod outline;
+pub mod pattern;
+pub mod reusable;
+#[cfg(test)]
+mod sample;
+pub mod select;
+#[cfg(test)]
+mod select_tests;
+pub mod sketch;
+#[cfg(test)]
+mod sketch_tests;
+pub mod trigger;
 
 pub use github_event::GithubEvent;

@@ -1,1 +1,390 @@
-//! Room run.
+//! A run: job after job, step after step.
+//!
+//! [`run`] takes what was decided ([`Selected`]) and what holds for all ([`Options`]), and tells a
+//! [`Listener`] everything that happens. A failed step is an outcome, never an `Err`.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use indexmap::IndexMap;
+use tokio::sync::Semaphore;
+
+use crate::event::{Conclusion, EventKind, JobKey, Level, Listener};
+use crate::executor::host::Host;
+use crate::executor::node::Node;
+use crate::executor::watchdog::Watchdog;
+use crate::executor::{Machine, Stop};
+use crate::expr::Value;
+use crate::plan::GithubEvent;
+use crate::plan::reusable::Library;
+use crate::workspace::Snapshot;
+
+mod availability;
+mod call;
+mod checkout;
+mod command_files;
+mod composite;
+mod context;
+mod directories;
+pub mod emitter;
+pub mod environment;
+pub mod file_command;
+pub mod github;
+mod invocation;
+mod job;
+mod leg;
+mod log;
+pub mod mask;
+mod node_action;
+pub mod options;
+pub mod output_line;
+mod post;
+mod process;
+mod schedule;
+mod script;
+mod secret_form;
+pub mod shell;
+mod state;
+mod step;
+mod uses;
+pub mod workflow_command;
+
+pub use context::{Contexts, Status};
+pub use options::{Identity, Options, Selected};
+
+use emitter::Emitter;
+use invocation::{Invocation, JobResult, merge};
+use mask::Masker;
+
+/// What every part of a run shares.
+#[derive(Debug)]
+pub struct Run {
+    pub(crate) options: Options,
+    emitter: Emitter,
+    masker: Masker,
+    provision: Provision,
+    stop: Stop,
+    slots: Arc<Semaphore>,
+    called: Library,
+    snapshot: OnceLock<Result<Snapshot, String>>,
+    nodes: OnceLock<Vec<Node>>,
+    watchdog: OnceLock<Watchdog>,
+    next_leg: AtomicUsize,
+    unavailable: AtomicUsize,
+    /// lrun itself failed somewhere: the run can not be a success.
+    broken: AtomicBool,
+    keys: Mutex<HashSet<JobKey>>,
+    debug: bool,
+}
+
+/// Gives the machine for the job with a tracking id.
+#[derive(Clone)]
+pub struct Provision(pub Arc<dyn Fn(&str) -> Arc<dyn Machine> + Send + Sync>);
+
+impl fmt::Debug for Provision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Provision")
+    }
+}
+
+impl Provision {
+    /// This host for every job.
+    pub fn host() -> Self {
+        Self(Arc::new(|tracking| Arc::new(Host::new(tracking))))
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    pub conclusion: Conclusion,
+    /// Legs that could not run here.
+    pub unavailable: usize,
+    /// 0, 1 or 3 (DESIGN 7); signals are the door's affair.
+    pub exit_code: u8,
+}
+
+/// What is to run.
+pub struct Work {
+    pub event: Arc<GithubEvent>,
+    /// Why this event.
+    pub reason: String,
+    pub selected: Vec<Selected>,
+    /// Workflows that are left out, with the reason.
+    pub skipped: Vec<(String, String)>,
+    /// Lines for the user.
+    pub notes: Vec<String>,
+    pub called: Library,
+    /// The command that runs only the failed jobs again, given their ids.
+    pub rerun: Box<dyn Fn(&[String]) -> String + Send + Sync>,
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work")
+            .field("event", &self.event.name)
+            .field("selected", &self.selected)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs the selected workflows to their end.
+pub async fn run(
+    options: Options,
+    work: Work,
+    provision: Provision,
+    listener: Box<dyn Listener>,
+    stop: Stop,
+) -> Ended {
+    let started = Instant::now();
+    let masker = Masker::new();
+    for (name, value) in &options.secrets {
+        masker.add_secret(name, value);
+    }
+    if let Some(token) = options.secrets.get("GITHUB_TOKEN") {
+        masker.add_token(token);
+    }
+    let run = Arc::new(Run {
+        emitter: Emitter::new(Arc::from(options.identity.run_id.as_str()), listener),
+        masker,
+        provision,
+        stop,
+        slots: Arc::new(Semaphore::new(options.parallel.max(1))),
+        called: work.called.clone(),
+        snapshot: OnceLock::new(),
+        nodes: OnceLock::new(),
+        watchdog: OnceLock::new(),
+        next_leg: AtomicUsize::new(1),
+        unavailable: AtomicUsize::new(0),
+        broken: AtomicBool::new(false),
+        keys: Mutex::new(HashSet::new()),
+        debug: step_debug(&options),
+        options,
+    });
+    announce(&run, &work);
+    let invocations = work
+        .selected
+        .iter()
+        .map(|selected| Arc::new(run.invocation(selected)));
+    let all = futures_util::future::join_all(
+        invocations.map(|invocation| schedule::run_jobs(Arc::clone(&run), invocation)),
+    );
+    let results = with_ticks(&run, all).await;
+    run.finish(&results, started, &work.rerun)
+}
+
+/// Waits, and gives listeners their moments meanwhile.
+async fn with_ticks<T>(run: &Run, work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    let mut clock = tokio::time::interval(std::time::Duration::from_millis(100));
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            _ = clock.tick() => run.emitter.tick(),
+        }
+    }
+}
+
+/// The first line, and what is to be known before the first job.
+fn announce(run: &Run, work: &Work) {
+    let event = &work.event;
+    let jobs = |selected: &Selected| match &selected.jobs {
+        Some(jobs) => jobs.len(),
+        None => selected.workflow.jobs.len(),
+    };
+    run.emitter.run(EventKind::RunStarted {
+        event: event.name.clone(),
+        reason: work.reason.clone(),
+        repository: run.options.identity.repository.clone(),
+        git_ref: event.git_ref.clone(),
+        sha: event.sha.clone(),
+        workflows: work
+            .selected
+            .iter()
+            .map(|selected| selected.workflow.source.path.clone())
+            .collect(),
+        jobs: work.selected.iter().map(jobs).sum(),
+    });
+    for (file, reason) in &work.skipped {
+        run.emitter.run(EventKind::WorkflowSkipped {
+            file: file.clone(),
+            reason: reason.clone(),
+        });
+    }
+    for note in &work.notes {
+        let text = run.masker.mask(note).into_owned();
+        run.emitter.note(Level::Notice, text);
+    }
+}
+
+/// `ACTIONS_STEP_DEBUG` as a secret or a variable; the secret wins (SPEC H-2).
+fn step_debug(options: &Options) -> bool {
+    let find = |map: &IndexMap<String, String>| {
+        map.iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("ACTIONS_STEP_DEBUG"))
+            .map(|(_, value)| value.trim().eq_ignore_ascii_case("true"))
+    };
+    find(&options.secrets)
+        .or_else(|| find(&options.vars))
+        .unwrap_or(false)
+}
+
+impl Run {
+    fn invocation(&self, selected: &Selected) -> Invocation {
+        let token = self.options.secrets.get("GITHUB_TOKEN");
+        let github = github::shared(
+            &self.options.identity,
+            &selected.event,
+            &selected.workflow,
+            &selected.run_number,
+            Some(token.map_or("", String::as_str)),
+        );
+        let mut secrets = self.options.secrets.clone();
+        secrets.entry("GITHUB_TOKEN".to_owned()).or_default();
+        Invocation {
+            workflow: Arc::clone(&selected.workflow),
+            jobs: selected.jobs.clone(),
+            event: Arc::clone(&selected.event),
+            inputs: selected.inputs.clone(),
+            secrets,
+            vars: Value::object(
+                self.options
+                    .vars
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), Value::string(value.as_str()))),
+            ),
+            github: Arc::new(github),
+            name_prefix: String::new(),
+            id_prefix: String::new(),
+            label: Arc::from(selected.workflow.display_name()),
+            cancel: self.stop.cancel.child_token(),
+            depth: 0,
+        }
+    }
+
+    fn finish(
+        &self,
+        results: &[IndexMap<String, Arc<JobResult>>],
+        started: Instant,
+        rerun: &(dyn Fn(&[String]) -> String + Send + Sync),
+    ) -> Ended {
+        if let Err(error) = std::fs::remove_dir_all(&self.options.directory)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            let text = format!(
+                "can not remove {}: {error}",
+                self.options.directory.display()
+            );
+            self.emitter.note(Level::Warning, text);
+        }
+        let all = || results.iter().flatten();
+        let mut conclusion = merge(all().map(|(_, job)| job.result));
+        if self.broken.load(Ordering::Relaxed) {
+            conclusion = Conclusion::Failure;
+        }
+        let unavailable = self.unavailable.load(Ordering::Relaxed);
+        let failed = matches!(conclusion, Conclusion::Failure | Conclusion::Cancelled);
+        let exit_code = match (failed, unavailable) {
+            (true, _) => 1,
+            (false, 0) => 0,
+            (false, _) if self.options.skip_unavailable => 0,
+            (false, _) => 3,
+        };
+        let again: Vec<String> = all()
+            .filter(|(_, job)| matches!(job.result, Conclusion::Failure | Conclusion::Cancelled))
+            .map(|(id, _)| id.clone())
+            .collect();
+        self.emitter.run(EventKind::RunFinished {
+            conclusion,
+            duration_ms: step::millis(started),
+            exit_code,
+            unavailable,
+            rerun: (!again.is_empty()).then(|| rerun(&again)),
+        });
+        Ended {
+            conclusion,
+            unavailable,
+            exit_code,
+        }
+    }
+
+    /// What stands below a workflow's own `env` (DESIGN 7).
+    fn base_env(&self) -> IndexMap<String, String> {
+        let mut env = IndexMap::from([
+            ("ACT".to_owned(), "true".to_owned()),
+            ("LRUN".to_owned(), "true".to_owned()),
+        ]);
+        env.extend(self.options.found_env.iter().cloned());
+        env
+    }
+
+    /// `runner.tool_cache`: shared by all runs.
+    fn tool_cache(&self) -> PathBuf {
+        self.options.cache.join("tools")
+    }
+
+    /// A folder of its own for the next leg.
+    fn next_directory(&self) -> PathBuf {
+        let number = self.next_leg.fetch_add(1, Ordering::Relaxed);
+        self.options.directory.join(number.to_string())
+    }
+
+    /// Two legs with one display name get different keys.
+    fn unique_key(&self, mut key: JobKey) -> JobKey {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = Arc::clone(&key.key);
+        let mut number = 1;
+        while !keys.insert(key.clone()) {
+            key.key = match number {
+                1 => Arc::from(format!("{name} [{}]", key.id)),
+                n => Arc::from(format!("{name} [{} {n}]", key.id)),
+            };
+            number += 1;
+        }
+        key
+    }
+
+    fn count_unavailable(&self) {
+        self.unavailable.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A bug of lrun, or a machine that fails it: said, and never a success.
+    fn broken(&self, message: &str) {
+        self.broken.store(true, Ordering::Relaxed);
+        self.emitter.note(Level::Error, message);
+    }
+
+    /// From now on the watchdog ends what the job started and removes its folder if lrun dies.
+    fn watch_over(&self, tracking: &str, directory: &Path) {
+        let watchdog = self.watchdog.get_or_init(|| {
+            Watchdog::start(self.options.program.clone(), self.options.directory.clone())
+        });
+        let told = watchdog
+            .track(tracking)
+            .and_then(|()| watchdog.remove_on_death(directory));
+        if let Err(error) = told {
+            self.emitter.note(
+                Level::Warning,
+                format!("no watchdog: processes of this job may outlive a killed lrun ({error})"),
+            );
+        }
+    }
+
+    fn watch_no_more(&self, tracking: &str, directory: &Path) {
+        if let Some(watchdog) = self.watchdog.get() {
+            let told = watchdog
+                .forget(tracking)
+                .and_then(|()| watchdog.keep(directory));
+            if let Err(error) = told {
+                self.emitter
+                    .note(Level::Warning, format!("the watchdog is gone: {error}"));
+            }
+        }
+    }
+}

@@ -59,7 +59,8 @@ impl EvalError {
 }
 
 impl Evaluator<'_> {
-    pub(super) fn fault(&self, span: Span, message: impl Into<String>) -> EvalError {
+    /// An error at a place of this file.
+    pub fn fault(&self, span: Span, message: impl Into<String>) -> EvalError {
         EvalError {
             message: message.into(),
             span,

@@ -23,7 +23,10 @@ fn workflow(job: &str) -> Workflow {
         .iter()
         .map(ToString::to_string)
         .collect();
-    reading.workflow.unwrap_or_else(|| panic!("{said:#?}"))
+    reading
+        .workflow
+        .and_then(Arc::into_inner)
+        .unwrap_or_else(|| panic!("{said:#?}"))
 }
 
 fn with<T>(job: &str, check: impl Fn(&Evaluator<'_>, &StepsJob) -> T) -> T {
@@ -137,7 +140,7 @@ fn w71_runs_on() {
             ),
             &ReadOptions::default(),
         );
-        workflow.jobs = read.workflow.unwrap().jobs;
+        workflow.jobs = Arc::into_inner(read.workflow.unwrap()).unwrap().jobs;
         let context = Contexts(serde_json::json!({"matrix": {"list": ["a", "b"], "text": "5"}}));
         let JobKind::Steps(job) = &workflow.jobs["a"].kind else {
             panic!()

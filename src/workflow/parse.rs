@@ -52,7 +52,7 @@ impl ReadOptions {
 #[derive(Debug)]
 pub struct Reading {
     /// `None` when there is an error.
-    pub workflow: Option<Workflow>,
+    pub workflow: Option<Arc<Workflow>>,
     /// `on`, also of a workflow with errors elsewhere.
     pub triggers: Option<Triggers>,
     /// In the order of their places.
@@ -66,10 +66,14 @@ impl Reading {
 }
 
 /// Loads a file; `display` is how people name it.
-pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Box<Diagnostic>> {
+#[expect(
+    clippy::result_large_err,
+    reason = "a file that can not be loaded is rare"
+)]
+pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Diagnostic> {
     let unread = |code, message: String| {
         let file = SourceFile::new(display, "");
-        Box::new(Diagnostic::error(code, message).at(&file, Span::default()))
+        Diagnostic::error(code, message).at(&file, Span::default())
     };
     let io = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => unread("not-found", "There is no such file".into()),
@@ -95,11 +99,9 @@ pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Box<Diagnosti
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
             let file = SourceFile::new(display, String::from_utf8_lossy(error.as_bytes()));
-            Err(Box::new(
-                Diagnostic::error("not-utf8", "The file is not UTF-8 text")
-                    .at(&file, Span::new(valid, valid))
-                    .help("save it as UTF-8"),
-            ))
+            Err(Diagnostic::error("not-utf8", "The file is not UTF-8 text")
+                .at(&file, Span::new(valid, valid))
+                .help("save it as UTF-8"))
         }
     }
 }
@@ -147,7 +149,7 @@ pub fn read_workflow(source: Arc<SourceFile>, options: &ReadOptions) -> Reading 
     diagnostics.sort_by_key(|one| one.span.map(|span| span.start));
     diagnostics.truncate(MAX_DIAGNOSTICS);
     Reading {
-        workflow: workflow.filter(|_| !broken),
+        workflow: workflow.filter(|_| !broken).map(Arc::new),
         triggers: on.filter(|on| !on.events.is_empty()),
         diagnostics,
     }

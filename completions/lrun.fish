@@ -1,0 +1,105 @@
+complete -c lrun -s j -l job -d 'Run this job with the jobs that it needs; may be given several times' -r
+complete -c lrun -s W -l workflows -d 'Take workflows from this file or folder [default: .github/workflows]' -r -F
+complete -c lrun -l matrix -d 'Keep only the matrix legs with this value' -r
+complete -c lrun -s e -l eventpath -d 'Merge this JSON payload over the one made from git' -r -F
+complete -c lrun -l concurrent-jobs -d 'Run at most N jobs at once; 0 means one per processor [default: 0]' -r
+complete -c lrun -s s -l secret -d 'Set a secret; without a value read that variable, or ask' -r
+complete -c lrun -l secret-file -d 'Read secrets from this file [default: .secrets]' -r -F
+complete -c lrun -l github-token -d 'Where GITHUB_TOKEN comes from: `gh` runs `gh auth token`' -r -f -a "gh\t''"
+complete -c lrun -l var -d 'Set a configuration variable; without a value read that variable, or ask' -r
+complete -c lrun -l var-file -d 'Read configuration variables from this file [default: .vars]' -r -F
+complete -c lrun -l env -d 'Set an environment variable above those of workflow and job' -r
+complete -c lrun -l env-file -d 'Read environment variables from this file [default: .env]' -r -F
+complete -c lrun -l input -d 'Give an input of workflow_dispatch or workflow_call' -r
+complete -c lrun -l input-file -d 'Read inputs from this file [default: .input]' -r -F
+complete -c lrun -s a -l actor -d 'Say who caused the event' -r
+complete -c lrun -l defaultbranch -d 'Name the default branch of the repository' -r
+complete -c lrun -l remote-name -d 'Take owner and name of the repository from this git remote [default: origin]' -r
+complete -c lrun -l delimiters -d 'Read only `${{ }}` (github), or `$<< >>` too (both): both, github [default: both]' -r -f -a "both\t''
+github\t''"
+complete -c lrun -s P -l platform -d 'Serve a runs-on label by this image, or by `host`' -r
+complete -c lrun -l backend -d 'Where jobs run: auto, host [default: auto]' -r -f -a "auto\t''
+host\t''"
+complete -c lrun -s C -l directory -d 'Enter this folder first' -r -f -a "(__fish_complete_directories)"
+complete -c lrun -l workspace -d 'Give jobs a copy of the tree, or the tree itself (bind): copy, bind [default: copy]' -r -f -a "copy\t''
+bind\t''"
+complete -c lrun -l local-repository -d 'Serve an action repository from a folder' -r
+complete -c lrun -l format -d 'Form of the output of graph (text, mermaid, dot) and check (text, json, sarif, github) [default: text]' -r -f -a "text\t''
+mermaid\t''
+dot\t''
+json\t''
+sarif\t''
+github\t''"
+complete -c lrun -l why -d 'Explain why this job would run or not' -r
+complete -c lrun -l context -d 'Named values for the expression: a JSON object' -r -F
+complete -c lrun -l detect-event -d 'Without an event, take the first that the workflows list'
+complete -c lrun -l skip-unavailable -d 'Count legs that this machine cannot serve as absent'
+complete -c lrun -l insecure-secrets -d 'Accepted with a warning: secrets are masked all the same'
+complete -c lrun -l clean-env -d 'Give host steps PATH, HOME and LANG only, not your environment'
+complete -c lrun -s b -l bind -d 'The same as --workspace bind'
+complete -c lrun -l clean -d 'Take exactly the commit, without uncommitted changes'
+complete -c lrun -l staged -d 'Take exactly the index, for pre-commit hooks'
+complete -c lrun -l with-ignored -d 'Take ignored files too'
+complete -c lrun -l use-gitignore -d 'Leave ignored files out; =false is --with-ignored'
+complete -c lrun -l offline -d 'Never touch the network'
+complete -c lrun -s q -l quiet -d 'Print nothing of a green run, and the last lines of failed steps'
+complete -c lrun -s v -l verbose -d 'Print debug lines'
+complete -c lrun -l json -d 'Print JSON for programs'
+complete -c lrun -l log-prefix-job-id -d 'Begin lines of output with the job\'s id'
+complete -c lrun -l trace -d 'Print each part of the expression with its value'
+complete -c lrun -s l -l list -d 'The same as `lrun list`'
+complete -c lrun -s n -l dryrun -d 'The same as `lrun plan`'
+complete -c lrun -s g -l graph -d 'The same as `lrun graph`'
+complete -c lrun -l validate -d 'The same as `lrun check`'
+complete -c lrun -l bug-report -d 'The same as `lrun doctor`'
+complete -c lrun -l man-page -d 'Print the manual page'
+complete -c lrun -l list-options -d 'Print all flags as JSON, for editors'
+complete -c lrun -s h -l help -d 'Print help'
+complete -c lrun -l version -d 'Print the version'
+complete -c lrun -n __fish_use_subcommand -f -a run -d 'Simulate an event and run its workflows; `lrun EVENT` is short for it'
+complete -c lrun -n __fish_use_subcommand -f -a list -d 'List the jobs of all workflows'
+complete -c lrun -n __fish_use_subcommand -f -a plan -d 'Show what would run, leg by leg, and why the rest would not'
+complete -c lrun -n __fish_use_subcommand -f -a graph -d 'Draw which job waits for which'
+complete -c lrun -n __fish_use_subcommand -f -a check -d 'Read workflows and report every mistake'
+complete -c lrun -n __fish_use_subcommand -f -a eval -d 'Evaluate an expression'
+complete -c lrun -n __fish_use_subcommand -f -a completions -d 'Print completions for bash, zsh, fish, powershell or elvish'
+complete -c lrun -n __fish_use_subcommand -f -a doctor -d 'Show what this machine has and which settings are read'
+complete -c lrun -n __fish_use_subcommand -f -a help -d 'Print help'
+complete -c lrun -n __fish_use_subcommand -f -a branch_protection_rule -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a check_run -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a check_suite -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a create -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a delete -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a deployment -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a deployment_status -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a discussion -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a discussion_comment -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a fork -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a gollum -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a image_version -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a issue_comment -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a issues -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a label -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a member -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a merge_group -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a milestone -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a page_build -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a project -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a project_card -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a project_column -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a public -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a pull_request -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a pull_request_comment -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a pull_request_review -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a pull_request_review_comment -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a pull_request_target -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a push -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a registry_package -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a release -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a repository_dispatch -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a schedule -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a status -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a watch -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a workflow_call -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a workflow_dispatch -d 'event'
+complete -c lrun -n __fish_use_subcommand -f -a workflow_run -d 'event'

@@ -1,0 +1,164 @@
+//! `lrun list`, `plan` and `graph`: what would run. They run, fetch and ask for nothing.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use super::command::CommandKind;
+use super::environment::Environment;
+use super::error::CliError;
+use super::occasion::{self, GivenInputs, Occasion};
+use super::project::{self, WorkflowFile};
+use super::run::{colors, identity, machines, matrix_filters};
+use super::settings::{Format, Settings};
+use super::{graph, list, plan};
+use crate::diagnostic::Diagnostic;
+use crate::expr::{Object, Value};
+use crate::plan::condition::Known;
+use crate::plan::select::ChosenEvent;
+use crate::plan::sketch::{Sketch, Sketched};
+use crate::report;
+use crate::run::github;
+use crate::workflow::Workflow;
+
+/// The text of one of the three commands.
+pub fn render(
+    command: CommandKind,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<String, CliError> {
+    let everything = command == CommandKind::List
+        && settings.event.is_none()
+        && settings.jobs.is_empty()
+        && !settings.detect_event;
+    let sketched = if everything {
+        all(settings)?
+    } else {
+        of_event(settings, environment)?
+    };
+    if let Some(wrong) = sketched.matrix_errors.first() {
+        return Err(CliError::new(wrong));
+    }
+    let outline = &sketched.outline;
+    let json = settings.json || settings.format == Format::Json;
+    if command == CommandKind::Plan
+        && let Some(job) = &settings.why
+    {
+        return plan::why(outline, job)
+            .ok_or_else(|| CliError::new(format!("no workflow has a job '{job}'")));
+    }
+    Ok(match command {
+        CommandKind::List if json => list::render(outline, list::Format::Json),
+        CommandKind::List => list::render(outline, list::Format::Text),
+        CommandKind::Plan if json => plan::render(outline, plan::Format::Json),
+        CommandKind::Plan => plan::render(outline, plan::Format::Text),
+        _ if json => graph::render(outline, graph::Format::Json),
+        _ => graph::render(
+            outline,
+            match settings.format {
+                Format::Mermaid => graph::Format::Mermaid,
+                Format::Dot => graph::Format::Dot,
+                _ => graph::Format::Text,
+            },
+        ),
+    })
+}
+
+/// All jobs of all workflows, whatever starts them.
+fn all(settings: &Settings) -> Result<Sketched, CliError> {
+    let files = project::workflows(settings)?;
+    if files.is_empty() {
+        return Err(CliError::new("there is no workflow to list")
+            .hint("workflows are the *.yml and *.yaml of .github/workflows"));
+    }
+    let workflows: Vec<&Workflow> = files
+        .iter()
+        .filter_map(|file| file.workflow.as_deref())
+        .collect();
+    let (library, _) = occasion::library(settings, &workflows);
+    let candidates: Vec<_> = files.iter().map(WorkflowFile::candidate).collect();
+    let broken = files.iter().filter(|file| file.workflow.is_none());
+    let errors: Vec<_> = broken
+        .flat_map(|file| &file.diagnostics)
+        .filter(|one| one.is_error())
+        .cloned()
+        .collect();
+    say(settings, &errors)?;
+    let sketch = Sketch {
+        known: &|_| Known::default(),
+        library: &library,
+        machines: &machines(settings),
+        matrix: &matrix_filters(settings),
+        skip_unavailable: settings.skip_unavailable,
+    };
+    Ok(sketch.all(&candidates))
+}
+
+/// What an event would do.
+fn of_event(settings: &Settings, environment: &Environment) -> Result<Sketched, CliError> {
+    let occasion = occasion::decide(settings, environment)?;
+    say(settings, &occasion.diagnostics)?;
+    if occasion.has_errors() {
+        return Err(CliError::new("a selected workflow has errors"));
+    }
+    Ok(sketch(settings, &occasion))
+}
+
+/// Draws what was decided.
+pub fn sketch(settings: &Settings, occasion: &Occasion) -> Sketched {
+    let candidates: Vec<_> = occasion.files.iter().map(WorkflowFile::candidate).collect();
+    let chosen = ChosenEvent {
+        name: occasion.event.name.clone(),
+        reason: occasion.reason.clone(),
+    };
+    let given = GivenInputs::new(settings);
+    let sketch = Sketch {
+        known: &|workflow| known(settings, occasion, &given, workflow),
+        library: &occasion.called,
+        machines: &machines(settings),
+        matrix: &matrix_filters(settings),
+        skip_unavailable: settings.skip_unavailable,
+    };
+    sketch.outline(&candidates, &chosen, &occasion.selection)
+}
+
+/// The contexts of a workflow before the run. Inputs that are missing are asked for when it starts.
+fn known(
+    settings: &Settings,
+    occasion: &Occasion,
+    given: &GivenInputs,
+    workflow: &Workflow,
+) -> Known {
+    let inputs = occasion.inputs(workflow, given);
+    let inputs_open = inputs.is_err();
+    let inputs = inputs.map_or_else(|_| Object::new(), |inputs| inputs.context);
+    let github = github::shared(
+        &identity(settings, occasion),
+        &occasion.event,
+        workflow,
+        "1",
+        None,
+    );
+    Known {
+        github: Value::Object(Arc::new(github)),
+        inputs: Value::Object(Arc::new(inputs)),
+        vars: Value::object(
+            settings
+                .vars
+                .iter()
+                .map(|(name, value)| (name.as_str(), Value::string(value.as_str()))),
+        ),
+        inputs_open,
+    }
+}
+
+/// Draws diagnostics on stderr.
+fn say(settings: &Settings, diagnostics: &[Diagnostic]) -> Result<(), CliError> {
+    let colors = colors(settings.color, console::Term::stderr().is_term());
+    let text: String = diagnostics
+        .iter()
+        .map(|diagnostic| report::diagnostic::render(diagnostic, colors))
+        .collect();
+    io::stderr()
+        .write_all(text.as_bytes())
+        .map_err(|error| CliError::new(format!("can not write to stderr: {error}")))
+}

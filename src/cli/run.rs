@@ -1,0 +1,433 @@
+//! `lrun [EVENT]`: decides, runs, tells, and turns the end into an exit code.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use indexmap::IndexMap;
+
+use super::environment::Environment;
+use super::error::CliError;
+use super::occasion::{self, GivenInputs, Occasion};
+use super::prompt::{self, Question};
+use super::run_number;
+use super::settings::{self, Color, Content, PlatformTarget, Settings, Workspace};
+use super::values::InputSource;
+use super::{outline, project};
+use crate::action::local::LocalRepository;
+use crate::event::Listener;
+use crate::executor::Stop;
+use crate::expr::Value;
+use crate::plan::inputs::{check_declared, missing_required};
+use crate::plan::machine::{Arch, Backend, Machines, Mapping, Origin, Os, Target};
+use crate::plan::matrix::MatrixFilter;
+use crate::report::{self, Colors, JobName, Json, Live, Plain, Quiet};
+use crate::run::environment::{Inherit, inherited};
+use crate::run::{self, Identity, Options, Provision, Selected, Work};
+use crate::workflow::InputType;
+use crate::workspace;
+
+/// Runs what the settings ask for; gives the exit code.
+pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliError> {
+    let occasion = occasion::decide(&settings, environment)?;
+    if report_diagnostics(&settings, &occasion)? {
+        return Ok(2);
+    }
+    if !settings.matrix.is_empty()
+        && let Some(wrong) = outline::sketch(&settings, &occasion).matrix_errors.first()
+    {
+        return Err(CliError::new(wrong));
+    }
+    ask_inputs(&mut settings, &occasion)?;
+    let selected = select(&settings, &occasion)?;
+    if !selected.is_empty() {
+        prompt::fill_in(&mut settings, environment, &mut prompt::Terminal)?;
+    }
+    let options = options(&settings, environment, &occasion)?;
+    let work = work(&settings, &occasion, selected);
+    let listener = listener(&settings);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::new(format!("can not start: {error}")))?;
+    let signal = Arc::new(AtomicU8::new(0));
+    let ended = runtime.block_on(async {
+        let stop = Stop::default();
+        listen(&stop, &signal)?;
+        Ok::<_, CliError>(run::run(options, work, Provision::host(), listener, stop).await)
+    })?;
+    // What a killed step left on another thread must not hold the end of lrun.
+    runtime.shutdown_background();
+    Ok(match signal.load(Ordering::Relaxed) {
+        0 => ended.exit_code,
+        code => code,
+    })
+}
+
+/// Draws what is wrong with the selected workflows; true where something is an error.
+fn report_diagnostics(settings: &Settings, occasion: &Occasion) -> Result<bool, CliError> {
+    let mut said: Vec<String> = occasion.selection.warnings.clone();
+    if occasion.diagnostics.is_empty() && said.is_empty() {
+        return Ok(false);
+    }
+    let failed = occasion.has_errors();
+    let mut text = String::new();
+    if failed || !settings.quiet {
+        let colors = colors(settings.color, console::Term::stderr().is_term());
+        for diagnostic in &occasion.diagnostics {
+            text.push_str(&report::diagnostic::render(diagnostic, colors));
+        }
+    }
+    if settings.quiet {
+        said.clear();
+    }
+    for warning in said {
+        text.push_str("warning: ");
+        text.push_str(&warning);
+        text.push('\n');
+    }
+    io::stderr()
+        .write_all(text.as_bytes())
+        .map_err(|error| CliError::new(format!("can not write to stderr: {error}")))?;
+    Ok(failed)
+}
+
+/// Asks for required inputs that nobody gave.
+fn ask_inputs(settings: &mut Settings, occasion: &Occasion) -> Result<(), CliError> {
+    let given = GivenInputs::new(settings);
+    let mut questions: Vec<Question> = Vec::new();
+    for (file, _) in occasion.triggered() {
+        let Some(workflow) = &file.workflow else {
+            continue;
+        };
+        let event = &occasion.event;
+        for (name, input) in missing_required(workflow, &event.name, &given.of(event)) {
+            if questions.iter().all(|known| known.name != name) {
+                questions.push(Question {
+                    name: name.to_owned(),
+                    description: input.description.clone(),
+                    choices: match input.kind {
+                        InputType::Boolean => vec!["true".to_owned(), "false".to_owned()],
+                        _ => input.options.clone(),
+                    },
+                });
+            }
+        }
+    }
+    prompt::ask_inputs(settings, &questions, &mut prompt::Terminal)
+}
+
+/// The workflows to run, with their inputs.
+fn select(settings: &Settings, occasion: &Occasion) -> Result<Vec<Selected>, CliError> {
+    let given = GivenInputs::new(settings);
+    let workflows: Vec<_> = occasion
+        .triggered()
+        .filter_map(|(file, selected)| Some((Arc::clone(file.workflow.as_ref()?), selected)))
+        .collect();
+    let all: Vec<_> = workflows.iter().map(|(workflow, _)| &**workflow).collect();
+    if !all.is_empty() || !given.typed.is_empty() {
+        check_declared(&all, &occasion.event.name, &given.typed).map_err(|error| {
+            let wrong = CliError::new(error.to_string());
+            match error.help() {
+                Some(help) => wrong.hint(help),
+                None => wrong,
+            }
+        })?;
+    }
+    workflows
+        .into_iter()
+        .map(|(workflow, selected)| {
+            let inputs = occasion.inputs(&workflow, &given)?;
+            let event = occasion::event_of(&occasion.event, &workflow, &inputs);
+            let has_inputs = matches!(event.name.as_str(), "workflow_dispatch" | "workflow_call");
+            Ok(Selected {
+                run_number: run_number::next(settings, &workflow.source.path),
+                jobs: (!settings.jobs.is_empty()).then(|| selected.jobs.clone()),
+                inputs: if has_inputs {
+                    Value::Object(Arc::new(inputs.context))
+                } else {
+                    Value::Null
+                },
+                event,
+                workflow,
+            })
+        })
+        .collect()
+}
+
+fn work(settings: &Settings, occasion: &Occasion, selected: Vec<Selected>) -> Work {
+    let mut notes: Vec<String> = occasion.identity.notes.clone();
+    notes.extend(occasion.event.notes.iter().cloned());
+    let mut skipped = Vec::new();
+    for each in &occasion.selection.workflows {
+        let file = &occasion.files[each.index].path;
+        if each.triggered {
+            for lifted in &each.lifted {
+                notes.push(format!("{file}: {lifted} would have kept it out"));
+            }
+        } else if !occasion.selection.ignored.contains(&each.index) {
+            let reason = match &each.help {
+                Some(help) => format!("{} ({help})", each.reason),
+                None => each.reason.clone(),
+            };
+            skipped.push((file.clone(), reason));
+        }
+    }
+    if !settings.found_env.is_empty() {
+        let names: Vec<&str> = settings.found_env.keys().map(String::as_str).collect();
+        notes.push(format!(
+            ".env adds {}, which GitHub does not have",
+            names.join(", ")
+        ));
+    }
+    let command = rerun_command(settings);
+    Work {
+        event: Arc::clone(&occasion.event),
+        selected,
+        skipped,
+        notes,
+        called: occasion.called.clone(),
+        reason: occasion.reason.clone(),
+        rerun: Box::new(move |jobs| {
+            let jobs: Vec<String> = jobs.iter().map(|job| format!("-j {job}")).collect();
+            format!("{command} {}", jobs.join(" "))
+        }),
+    }
+}
+
+/// The command of this run without its jobs.
+fn rerun_command(settings: &Settings) -> String {
+    let mut words = vec!["lrun".to_owned()];
+    words.extend(settings.event.clone());
+    if let settings::WorkflowChoice::File {
+        path,
+        from_command_line: true,
+    } = &settings.workflows
+    {
+        words.push("-W".to_owned());
+        words.push(project::display(path, &settings.calling));
+    }
+    match settings.content {
+        Content::WorkingTree => {}
+        Content::Staged => words.push("--staged".to_owned()),
+        Content::Clean => words.push("--clean".to_owned()),
+    }
+    if let Some(given) = &settings.payload {
+        words.push("-e".to_owned());
+        words.push(project::display(&given.file, &settings.calling));
+    }
+    for (name, input) in &settings.inputs {
+        if input.source == InputSource::CommandLine {
+            words.push("--input".to_owned());
+            words.push(format!("{name}={}", input.value));
+        }
+    }
+    shell_words::join(words)
+}
+
+fn options(
+    settings: &Settings,
+    environment: &Environment,
+    occasion: &Occasion,
+) -> Result<Options, CliError> {
+    let identity = identity(settings, occasion);
+    let process: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    let inherit = if settings.clean_env {
+        Inherit::Clean
+    } else {
+        Inherit::Filtered
+    };
+    Ok(Options {
+        root: settings.root.clone(),
+        cache: settings.cache_dir.clone(),
+        directory: settings.cache_dir.join("work").join(&identity.run_id),
+        program: std::env::current_exe()
+            .map_err(|error| CliError::new(format!("can not find lrun itself: {error}")))?,
+        machines: machines(settings),
+        secrets: settings
+            .secrets
+            .iter()
+            .map(|(name, secret)| (name.clone(), secret.expose().to_owned()))
+            .collect(),
+        vars: settings.vars.clone(),
+        env: pairs(&settings.env),
+        found_env: pairs(&settings.found_env),
+        host_env: inherited(process.iter().cloned(), inherit),
+        runner_env: process.into_iter().collect(),
+        workspace: workspace_options(settings, environment, occasion),
+        bind: settings.workspace == Workspace::Bind,
+        parallel: parallel(settings.concurrent_jobs),
+        matrix: matrix_filters(settings),
+        skip_unavailable: settings.skip_unavailable,
+        local_repositories: settings
+            .local_repositories
+            .iter()
+            .map(|local| LocalRepository {
+                host: local.host.clone(),
+                repository: local.repository.clone(),
+                git_ref: local.git_ref.clone(),
+                directory: local.folder.clone(),
+            })
+            .collect(),
+        angle: settings.angle_delimiters,
+        identity,
+    })
+}
+
+/// `--matrix`.
+pub fn matrix_filters(settings: &Settings) -> Vec<MatrixFilter> {
+    settings
+        .matrix
+        .iter()
+        .map(|(key, values)| MatrixFilter {
+            key: key.clone(),
+            values: values.clone(),
+        })
+        .collect()
+}
+
+fn pairs(map: &IndexMap<String, String>) -> Vec<(String, String)> {
+    map.iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+/// Jobs at once: as many as processors unless the user says otherwise.
+fn parallel(asked: usize) -> usize {
+    if asked > 0 {
+        return asked;
+    }
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Who runs what, as `github.*` tells it.
+pub fn identity(settings: &Settings, occasion: &Occasion) -> Identity {
+    let own = &occasion.identity;
+    let overridden = |name: &str| settings.github.get(name).cloned();
+    let server_url = own.server_url.clone();
+    Identity {
+        run_id: overridden("GITHUB_RUN_ID").unwrap_or_else(run_number::run_id),
+        run_attempt: overridden("GITHUB_RUN_ATTEMPT").unwrap_or_else(|| "1".to_owned()),
+        retention_days: overridden("GITHUB_RETENTION_DAYS").unwrap_or_else(|| "90".to_owned()),
+        actor: own.actor.clone(),
+        repository: own.repository.clone(),
+        owner: overridden("GITHUB_REPOSITORY_OWNER").unwrap_or_else(|| own.owner().to_owned()),
+        api_url: overridden("GITHUB_API_URL").unwrap_or_else(|| own.api_url()),
+        graphql_url: overridden("GITHUB_GRAPHQL_URL").unwrap_or_else(|| own.graphql_url()),
+        remote_url: own.remote_url.clone(),
+        remote_name: own.remote.clone().unwrap_or_else(|| "origin".to_owned()),
+        server_url,
+    }
+}
+
+/// What this machine serves, as `-P` and `--backend` say.
+pub fn machines(settings: &Settings) -> Machines {
+    Machines {
+        os: Os::here(),
+        arch: Arch::here(),
+        backend: match settings.backend {
+            settings::Backend::Auto => Backend::Auto,
+            settings::Backend::Host => Backend::Host,
+        },
+        mappings: settings
+            .platforms
+            .iter()
+            .map(|platform| Mapping {
+                label: platform.label.clone(),
+                target: match &platform.target {
+                    PlatformTarget::Image(image) => Target::Image(image.clone()),
+                    PlatformTarget::Host => Target::Host,
+                },
+                origin: if platform.from_command_line {
+                    Origin::CommandLine
+                } else {
+                    Origin::Settings
+                },
+            })
+            .collect(),
+    }
+}
+
+fn workspace_options(
+    settings: &Settings,
+    environment: &Environment,
+    occasion: &Occasion,
+) -> workspace::Options {
+    let repo = occasion.repo.as_ref();
+    workspace::Options {
+        root: settings.root.clone(),
+        git_dir: repo.map(|repo| repo.git_dir().to_path_buf()),
+        index_file: environment
+            .filled("GIT_INDEX_FILE")
+            .and(repo)
+            .map(|repo| repo.index_path().to_path_buf()),
+        below_top_level: repo.is_some_and(|repo| repo.is_below_top_level(&settings.root)),
+        content: match settings.content {
+            Content::WorkingTree => workspace::Content::WorkingTree,
+            Content::Staged => workspace::Content::Staged,
+            Content::Clean => workspace::Content::Clean,
+        },
+        with_ignored: settings.with_ignored,
+        exclude: settings.private_files.clone(),
+        cache: settings.cache_dir.clone(),
+    }
+}
+
+/// Colours for a stream: what the user says, else what the stream is.
+pub fn colors(color: Color, is_terminal: bool) -> Colors {
+    match (color, is_terminal) {
+        (Color::Always, _) | (Color::Auto, true) => Colors::On,
+        (Color::Never, _) | (Color::Auto, false) => Colors::Off,
+    }
+}
+
+fn listener(settings: &Settings) -> Box<dyn Listener> {
+    let out: Box<dyn Write + Send> = Box::new(io::stdout());
+    if settings.json {
+        return Box::new(Json::new(out));
+    }
+    let err: Box<dyn Write + Send> = Box::new(io::stderr());
+    let options = report::Options {
+        colors: colors(settings.color, settings.is_terminal),
+        job_name: if settings.log_prefix_job_id {
+            JobName::Id
+        } else {
+            JobName::Key
+        },
+        ..report::Options::default()
+    };
+    if settings.quiet {
+        return Box::new(Quiet::new(out, err, options));
+    }
+    if settings.is_terminal && console::Term::stderr().is_term() {
+        return Box::new(Live::new(report::live::Screen::stderr(), out, err, options));
+    }
+    Box::new(Plain::new(out, err, options))
+}
+
+/// The first signal cancels the run, the second kills it (SPEC X-9).
+fn listen(stop: &Stop, code: &Arc<AtomicU8>) -> Result<(), CliError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let open = |kind| {
+        signal(kind).map_err(|error| CliError::new(format!("can not listen to signals: {error}")))
+    };
+    let mut interrupt = open(SignalKind::interrupt())?;
+    let mut terminate = open(SignalKind::terminate())?;
+    let (stop, code) = (stop.clone(), Arc::clone(code));
+    tokio::spawn(async move {
+        loop {
+            let number = tokio::select! {
+                _ = interrupt.recv() => 130,
+                _ = terminate.recv() => 143,
+            };
+            if code
+                .compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+            {
+                stop.cancel.cancel();
+            } else {
+                stop.kill.cancel();
+            }
+        }
+    });
+    Ok(())
+}

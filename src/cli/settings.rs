@@ -1,0 +1,323 @@
+//! The settings of one invocation: every source read, every value typed.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use super::command::CommandKind;
+use super::environment::Environment;
+use super::error::CliError;
+use super::sources::{Assignment, Sources};
+use super::{choice, values};
+
+pub use super::sources::Notice;
+pub use super::values::{Input, Pending, PendingKind, Secret};
+
+/// Everything that a command may ask for.
+#[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the user")]
+pub struct Settings {
+    /// The folder whose `.github/workflows`, `.secrets` and `lrun.toml` count.
+    pub root: PathBuf,
+    /// The folder that lrun is in, after `-C`.
+    pub calling: PathBuf,
+    /// The event as typed.
+    pub event: Option<String>,
+    pub detect_event: bool,
+    pub jobs: Vec<String>,
+    /// Where `-j` was given: only the command line lifts filters.
+    pub jobs_from_command_line: bool,
+    pub workflows: WorkflowChoice,
+    /// Values by key of the matrix; those of one key are alternatives.
+    pub matrix: IndexMap<String, Vec<String>>,
+    /// The payload of `-e`.
+    pub payload: Option<Payload>,
+    pub actor: Option<String>,
+    /// Names in upper case.
+    pub secrets: IndexMap<String, Secret>,
+    pub vars: IndexMap<String, String>,
+    /// Named without a value, found nowhere: to be asked for when a job is about to run.
+    pub pending: Vec<Pending>,
+    /// `GITHUB_TOKEN` is to be taken from `gh auth token`.
+    pub token_from_gh: bool,
+    /// `--env` and a named `--env-file`: above workflow and job.
+    pub env: IndexMap<String, String>,
+    /// A `.env` that was merely found: below the workflow.
+    pub found_env: IndexMap<String, String>,
+    /// `GITHUB_REF` and its like from the two above: they change context and variable.
+    pub github: IndexMap<String, String>,
+    pub inputs: IndexMap<String, Input>,
+    pub default_branch: Option<String>,
+    pub remote_name: Option<String>,
+    pub platforms: Vec<Platform>,
+    pub backend: Backend,
+    pub workspace: Workspace,
+    pub content: Content,
+    pub with_ignored: bool,
+    /// Files that stay out of workspaces unless git tracks them.
+    pub private_files: Vec<PathBuf>,
+    pub offline: bool,
+    pub local_repositories: Vec<LocalRepository>,
+    /// 0: one per processor.
+    pub concurrent_jobs: usize,
+    pub skip_unavailable: bool,
+    pub clean_env: bool,
+    /// `$<< >>` is an expression too.
+    pub angle_delimiters: bool,
+    pub quiet: bool,
+    pub verbose: bool,
+    pub json: bool,
+    pub log_prefix_job_id: bool,
+    pub format: Format,
+    /// `--why` of `lrun plan`.
+    pub why: Option<String>,
+    /// `--context` of `lrun eval`.
+    pub context: Option<PathBuf>,
+    pub trace: bool,
+    pub color: Color,
+    /// stdout is a terminal.
+    pub is_terminal: bool,
+    /// Someone can be asked.
+    pub can_ask: bool,
+    pub cache_dir: PathBuf,
+    pub data_dir: PathBuf,
+    /// Settings files that were read.
+    pub files: Vec<PathBuf>,
+    /// To be said on stderr before anything else; `Debug` ones under `-v` only.
+    pub notices: Vec<Notice>,
+}
+
+/// What `-W` says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum WorkflowChoice {
+    /// All of the root.
+    #[default]
+    All,
+    File {
+        path: PathBuf,
+        /// A file named on the command line lifts filters.
+        from_command_line: bool,
+    },
+    Folder {
+        path: PathBuf,
+    },
+}
+
+/// An event payload, and the file that it was read from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Payload {
+    pub file: PathBuf,
+    pub fields: Map<String, Value>,
+}
+
+/// What serves a label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Platform {
+    /// As written; labels compare without case.
+    pub label: String,
+    pub target: PlatformTarget,
+    pub from_command_line: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlatformTarget {
+    Image(String),
+    Host,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Backend {
+    #[default]
+    Auto,
+    Host,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Workspace {
+    #[default]
+    Copy,
+    Bind,
+}
+
+/// Which state of the repository jobs see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Content {
+    #[default]
+    WorkingTree,
+    Staged,
+    Clean,
+}
+
+/// A folder that stands for an action repository at a ref.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalRepository {
+    /// The server, where a URL was given.
+    pub host: Option<String>,
+    /// `owner/repo`.
+    pub repository: String,
+    pub git_ref: String,
+    pub folder: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+    Sarif,
+    Github,
+    Mermaid,
+    Dot,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl Settings {
+    /// The image or host that serves a label, without regard to case.
+    pub fn platform(&self, label: &str) -> Option<&Platform> {
+        self.platforms
+            .iter()
+            .find(|platform| platform.label.eq_ignore_ascii_case(label))
+    }
+
+    /// Types what the sources say, for a command.
+    pub fn resolve(
+        mut sources: Sources,
+        kind: CommandKind,
+        environment: &Environment,
+        calling: PathBuf,
+        root: PathBuf,
+    ) -> Result<Self, CliError> {
+        let mut settings = Self {
+            root,
+            calling,
+            ..Self::default()
+        };
+        settings.take_plain(&sources, environment);
+        settings.take_content(&mut sources)?;
+        settings.format = choice::format(&sources, kind)?;
+        settings.platforms = choice::platforms(&mut sources)?;
+        settings.matrix = choice::matrix(&mut sources)?;
+        settings.local_repositories = choice::local_repositories(&mut sources)?;
+        if runs_workflows(kind) || kind == CommandKind::Check {
+            settings.workflows = choice::workflows(&sources, &settings.root)?;
+        }
+        if runs_workflows(kind) {
+            settings.payload = choice::payload(&mut sources)?;
+        }
+        settings.private_files = values::private_files(&sources, &settings.root);
+        if matches!(
+            kind,
+            CommandKind::Run | CommandKind::Plan | CommandKind::Eval
+        ) {
+            values::read(&mut settings, &mut sources, environment, kind)?;
+        }
+        if sources.is_on("insecure-secrets") {
+            sources.warn("--insecure-secrets: secrets are masked all the same");
+        }
+        settings.files = sources.files;
+        settings.notices = sources.notices;
+        Ok(settings)
+    }
+
+    /// What needs no more than to be copied.
+    fn take_plain(&mut self, sources: &Sources, environment: &Environment) {
+        self.detect_event = sources.is_on("detect-event");
+        self.jobs = sources.group("job");
+        self.jobs_from_command_line = sources
+            .scalar("job")
+            .is_some_and(|job| job.origin.is_command_line());
+        self.actor = sources.text("actor");
+        self.token_from_gh = sources.scalar("github-token").is_some();
+        self.default_branch = sources.text("defaultbranch");
+        self.remote_name = sources.text("remote-name");
+        self.backend = match sources.scalar("backend") {
+            Some(backend) if backend.value == "host" => Backend::Host,
+            _ => Backend::Auto,
+        };
+        self.offline = sources.is_on("offline");
+        self.concurrent_jobs = sources
+            .scalar("concurrent-jobs")
+            .and_then(|jobs| jobs.value.parse().ok())
+            .unwrap_or(0);
+        self.skip_unavailable = sources.is_on("skip-unavailable");
+        self.clean_env = sources.is_on("clean-env");
+        self.angle_delimiters = sources
+            .scalar("delimiters")
+            .is_none_or(|delimiters| delimiters.value != "github");
+        self.quiet = sources.is_on("quiet");
+        self.verbose = sources.is_on("verbose");
+        self.json = sources.is_on("json");
+        self.log_prefix_job_id = sources.is_on("log-prefix-job-id");
+        self.why = sources.text("why");
+        self.context = sources.scalar("context").map(Assignment::path);
+        self.trace = sources.is_on("trace");
+        self.color = color(environment);
+        self.is_terminal = environment.stdout_is_terminal;
+        self.can_ask = environment.stdin_is_terminal && environment.stderr_is_terminal;
+        self.cache_dir = environment.cache_dir();
+        self.data_dir = environment.data_dir();
+    }
+
+    /// Which content jobs get, and how.
+    fn take_content(&mut self, sources: &mut Sources) -> Result<(), CliError> {
+        let asked = |long| sources.last(long).filter(|flag| flag.is_on());
+        self.content = match (asked("clean"), asked("staged")) {
+            (Some(clean), Some(staged)) if clean.source == staged.source => {
+                return Err(CliError::new("`--clean` and `--staged` exclude each other")
+                    .hint("--clean takes the commit, --staged the index"));
+            }
+            (Some(clean), Some(staged)) if clean.source > staged.source => Content::Clean,
+            (_, Some(_)) => Content::Staged,
+            (Some(_), None) => Content::Clean,
+            (None, None) => Content::WorkingTree,
+        };
+        self.workspace = match sources.later_of("workspace", "bind") {
+            Some(flag) if flag.value == "bind" || flag.is_on() => Workspace::Bind,
+            _ => Workspace::Copy,
+        };
+        if self.workspace == Workspace::Bind && self.content != Content::WorkingTree {
+            return Err(CliError::new(
+                "`--workspace bind` gives jobs the tree itself: `--clean` and `--staged` cannot be had in it",
+            ));
+        }
+        self.with_ignored = match sources.later_of("with-ignored", "use-gitignore") {
+            Some(flag) if flag.flag.long == "use-gitignore" => !flag.is_on(),
+            Some(flag) => flag.is_on(),
+            None => false,
+        };
+        if self.with_ignored && self.content != Content::WorkingTree {
+            self.with_ignored = false;
+            sources.warn("ignored files are left out: --clean and --staged take what git has");
+        }
+        Ok(())
+    }
+}
+
+/// True for the commands that choose workflows for an event.
+pub fn runs_workflows(kind: CommandKind) -> bool {
+    matches!(
+        kind,
+        CommandKind::Run | CommandKind::List | CommandKind::Plan | CommandKind::Graph
+    )
+}
+
+fn color(environment: &Environment) -> Color {
+    let is_set = |name| environment.filled(name).is_some_and(|value| value != "0");
+    if environment.filled("NO_COLOR").is_some() {
+        Color::Never
+    } else if is_set("CLICOLOR_FORCE") {
+        Color::Always
+    } else if environment.get("CLICOLOR") == Some("0") {
+        Color::Never
+    } else {
+        Color::Auto
+    }
+}

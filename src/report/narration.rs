@@ -1,0 +1,107 @@
+//! What the log of one job says for each event, for whoever shows it.
+
+use crate::event::{Event, EventKind, StepKey};
+
+use super::style::{self, Colors, Tint};
+use super::wording;
+
+/// The log of one job: remembers the open groups.
+#[derive(Debug, Default)]
+pub struct Narration {
+    depth: usize,
+}
+
+/// One saying of a log.
+#[derive(Debug)]
+pub enum Saying {
+    /// A step begins.
+    Heading(String),
+    /// May have several lines.
+    Text(String),
+    /// A step or the job ends.
+    Result(String),
+}
+
+impl Narration {
+    /// How deep output of a step stands: in its groups, and in composite actions.
+    pub fn depth(&self, step: Option<&StepKey>) -> usize {
+        self.depth + step.map_or(0, |step| step.nested.len())
+    }
+
+    /// What is said of an event other than output, and how deep.
+    pub fn of(&mut self, event: &Event, colors: Colors) -> Option<(usize, Saying)> {
+        let depth = self.depth(event.step.as_ref());
+        let saying = match (&event.kind, &event.step) {
+            (EventKind::JobStarted { runs_on }, _) => Saying::Text(started(runs_on, colors)),
+            (EventKind::JobSkipped { reason }, _) => {
+                Saying::Result(wording::skipped("", reason, colors))
+            }
+            (kind @ EventKind::JobUnavailable { .. }, _) => {
+                Saying::Result(wording::unavailable(kind, colors).join("\n"))
+            }
+            (
+                EventKind::JobFinished {
+                    outcome,
+                    conclusion,
+                    duration_ms,
+                },
+                _,
+            ) => {
+                self.depth = 0;
+                Saying::Result(wording::ending(*outcome, *conclusion, *duration_ms, colors))
+            }
+            (EventKind::Annotation(it), _) => Saying::Text(wording::annotation(it, colors)),
+            (EventKind::StepSummary { .. } | EventKind::StepOutput { .. }, _) => return None,
+            (kind, Some(step)) => return self.step(step, kind, colors),
+            (kind, None) => Saying::Text(wording::note(kind, colors)?),
+        };
+        Some((depth, saying))
+    }
+
+    fn step(
+        &mut self,
+        step: &StepKey,
+        kind: &EventKind,
+        colors: Colors,
+    ) -> Option<(usize, Saying)> {
+        let name = wording::step_name(step);
+        if step.nested.is_empty()
+            && !matches!(kind, EventKind::GroupStarted { .. } | EventKind::GroupEnded)
+        {
+            self.depth = 0;
+        }
+        let depth = self.depth(Some(step));
+        let saying = match kind {
+            EventKind::StepStarted => {
+                let heading = format!("{} {name}", style::STARTED);
+                Saying::Heading(colors.paint(Tint::Bold, heading).to_string())
+            }
+            EventKind::StepSkipped { reason } => {
+                Saying::Result(wording::skipped(&name, reason, colors))
+            }
+            EventKind::GroupStarted { title } => {
+                self.depth += 1;
+                let title = format!("▾ {title}");
+                Saying::Text(colors.paint(Tint::Cyan, title).to_string())
+            }
+            EventKind::GroupEnded => {
+                self.depth = self.depth.saturating_sub(1);
+                return None;
+            }
+            EventKind::StepFinished { .. } => {
+                Saying::Result(wording::step_result(step, kind, colors))
+            }
+            kind => Saying::Text(wording::note(kind, colors)?),
+        };
+        Some((depth, saying))
+    }
+}
+
+fn started(runs_on: &[String], colors: Colors) -> String {
+    let on = runs_on.join(", ");
+    if on.is_empty() {
+        return format!("{} started", style::STARTED);
+    }
+    let on = colors.paint(Tint::Dim, format!("on {on}"));
+    format!("{} started {on}", style::STARTED)
+}

@@ -1,0 +1,138 @@
+//! The log in a pipe: plain lines, each with its job in front.
+
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+
+use crate::event::{Event, EventKind, JobKey, Listener, StepKey};
+
+use super::narration::{Narration, Saying};
+use super::roster::Roster;
+use super::sink::Sink;
+use super::style::Colors;
+use super::summary::Summary;
+use super::wording::{self, Options, Workflows};
+
+/// Writes the log to `out`, notes to `err`, and ends with the summary.
+#[derive(Debug)]
+pub struct Plain {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    out: Sink,
+    err: Sink,
+    options: Options,
+    workflows: Workflows,
+    jobs: Roster<Job>,
+    summary: Summary,
+}
+
+#[derive(Debug)]
+struct Job {
+    prefix: String,
+    log: Narration,
+}
+
+impl Plain {
+    pub fn new(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>, options: Options) -> Self {
+        Self {
+            state: Mutex::new(State {
+                out: Sink::new(out),
+                err: Sink::new(err),
+                options,
+                workflows: Workflows::default(),
+                jobs: Roster::default(),
+                summary: Summary::new(options),
+            }),
+        }
+    }
+}
+
+impl Listener for Plain {
+    fn on_event(&self, event: &Event) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.summary.observe(event);
+        match (&event.job, &event.kind) {
+            (Some(job), EventKind::StepOutput { text, .. }) => {
+                state.output(job, event.step.as_ref(), text);
+            }
+            (Some(job), _) => state.job_event(job, event),
+            (None, _) => state.run_event(&event.kind),
+        }
+    }
+
+    fn tick(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.out.flush();
+    }
+}
+
+impl State {
+    fn run_event(&mut self, kind: &EventKind) {
+        let colors = self.options.colors;
+        match kind {
+            EventKind::RunStarted { workflows, .. } => {
+                self.workflows = Workflows::of(workflows);
+                self.out.text(&wording::opening(kind, colors));
+                self.out.text("\n");
+            }
+            EventKind::RunFinished { .. } => {
+                let summary = self.summary.render();
+                self.out.text(&summary);
+            }
+            EventKind::StepOutput { text, .. } => {
+                self.out.text(text);
+                self.out.text("\n");
+            }
+            _ => {
+                if let Some(note) = wording::note(kind, colors) {
+                    self.out.flush();
+                    self.err.text(&note);
+                    self.err.text("\n");
+                    self.err.flush();
+                }
+            }
+        }
+        self.out.flush();
+    }
+
+    fn job_event(&mut self, key: &JobKey, event: &Event) {
+        let (options, workflows) = (self.options, self.workflows);
+        let job = self.jobs.of(key, |n| Job::new(key, n, options, workflows));
+        if let Some((depth, saying)) = job.log.of(event, options.colors) {
+            let (Saying::Heading(text) | Saying::Text(text) | Saying::Result(text)) = saying;
+            for line in text.lines() {
+                job.line(depth, line, self.out.buffer());
+            }
+            self.out.flush();
+        }
+    }
+
+    fn output(&mut self, key: &JobKey, step: Option<&StepKey>, text: &str) {
+        let (options, workflows) = (self.options, self.workflows);
+        let job = self.jobs.of(key, |n| Job::new(key, n, options, workflows));
+        job.line(job.log.depth(step), text, self.out.buffer());
+        self.out.settle();
+    }
+}
+
+impl Job {
+    fn new(key: &JobKey, n: usize, options: Options, workflows: Workflows) -> Self {
+        let name = wording::job_name(key, options.job_name, workflows);
+        let prefix = options.colors.paint(Colors::job(n), format!("[{name}]"));
+        Self {
+            prefix: format!("{prefix} "),
+            log: Narration::default(),
+        }
+    }
+
+    fn line(&self, depth: usize, text: &str, buffer: &mut Vec<u8>) {
+        buffer.extend_from_slice(self.prefix.as_bytes());
+        for _ in 0..depth {
+            buffer.extend_from_slice(b"  ");
+        }
+        buffer.extend_from_slice(text.as_bytes());
+        buffer.push(b'\n');
+    }
+}

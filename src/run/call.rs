@@ -1,0 +1,192 @@
+//! A job that calls a workflow: inputs, secrets, its jobs, outputs (SPEC 11).
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::availability::Unavailable;
+use super::context::Contexts;
+use super::invocation::{Invocation, JobResult, merge};
+use super::leg::{LegEnd, LegPlan};
+use super::schedule;
+use crate::event::{Conclusion, EventKind, JobKey};
+use crate::expr::Value;
+use crate::plan::inputs;
+use crate::workflow::evaluate::{EvalError, Evaluator};
+use crate::workflow::{CallJob, CallSecrets, Token, Trigger, Workflow};
+
+/// Runs a leg that calls a workflow.
+pub(super) async fn run(plan: &LegPlan, key: JobKey, call: &CallJob) -> LegEnd {
+    let Some(called) = plan.run.called.get(&call.uses.value) else {
+        let found = Unavailable {
+            span: call.uses.span,
+            reason: format!(
+                "the called workflow {} is not here, and lrun does not fetch workflows yet",
+                call.uses.value
+            ),
+            help: "call a workflow of this repository (./.github/workflows/FILE), or leave this job out with -j".to_owned(),
+        };
+        plan.report_unavailable(&key, &found);
+        return LegEnd {
+            unavailable: true,
+            ..LegEnd::of(Conclusion::Skipped)
+        };
+    };
+    let invocation = match prepare(plan, &key, call, called) {
+        Ok(invocation) => Arc::new(invocation),
+        Err(error) => return plan.refuse(&key, &error),
+    };
+    let Some(_slot) = plan.matrix_slot().await else {
+        let reason = "cancelled before it started".to_owned();
+        plan.run.emitter.job(&key, EventKind::JobSkipped { reason });
+        return LegEnd::of(Conclusion::Cancelled);
+    };
+    let results = schedule::run_jobs(Arc::clone(&plan.run), Arc::clone(&invocation)).await;
+    finish(plan, &key, called, &invocation, &results)
+}
+
+fn trigger(called: &Workflow) -> Option<&Trigger> {
+    called.on.events.get("workflow_call")
+}
+
+/// The invocation of the called workflow (SPEC U-3 to U-5).
+fn prepare(
+    plan: &LegPlan,
+    key: &JobKey,
+    call: &CallJob,
+    called: &Arc<Workflow>,
+) -> Result<Invocation, EvalError> {
+    let caller = &plan.invocation;
+    let evaluator = plan.evaluator();
+    let fail = |message: String| evaluator.fault(call.uses.span, message);
+    let given = match &call.with {
+        Some(token) => evaluator.value(token)?,
+        None => Value::Null,
+    };
+    let contexts = caller.contexts();
+    let defaults = Evaluator {
+        context: &contexts,
+        source: &called.source,
+    };
+    let none = IndexMap::new();
+    let declared = trigger(called).map_or(&none, |trigger| &trigger.inputs);
+    let evaluate = |token: &Token| defaults.value(token).map_err(|error| error.to_string());
+    let inputs =
+        inputs::called(&called.source.path, declared, &given, &evaluate).map_err(|errors| {
+            let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            fail(texts.join("; "))
+        })?;
+    Ok(Invocation {
+        workflow: Arc::clone(called),
+        jobs: None,
+        event: Arc::clone(&caller.event),
+        inputs: Value::Object(Arc::new(inputs)),
+        secrets: secrets(plan, call, called)?,
+        vars: caller.vars.clone(),
+        github: Arc::clone(&caller.github),
+        name_prefix: format!("{} / ", key.key),
+        id_prefix: format!("{}.", key.id),
+        label: Arc::clone(&caller.label),
+        cancel: plan.cancel.clone(),
+        depth: caller.depth + 1,
+    })
+}
+
+/// The secrets that the called workflow may read (SPEC U-4).
+fn secrets(
+    plan: &LegPlan,
+    call: &CallJob,
+    called: &Workflow,
+) -> Result<IndexMap<String, String>, EvalError> {
+    let own = &plan.invocation.secrets;
+    let mut passed = IndexMap::new();
+    match &call.secrets {
+        CallSecrets::Inherit => return Ok(own.clone()),
+        CallSecrets::None => {}
+        CallSecrets::Map(token) => {
+            let contexts: Contexts = plan
+                .contexts
+                .clone()
+                .with("secrets", plan.invocation.secrets_value());
+            let evaluator = Evaluator {
+                context: &contexts,
+                source: &plan.invocation.workflow.source,
+            };
+            for (name, value) in evaluator.string_map(token)? {
+                if !value.is_empty() {
+                    passed.insert(name.to_uppercase(), value);
+                }
+            }
+        }
+    }
+    let declared = trigger(called).map(|trigger| &trigger.secrets);
+    for (name, secret) in declared.into_iter().flatten() {
+        if secret.required && !passed.contains_key(&name.to_uppercase()) {
+            return Err(plan.evaluator().fault(
+                call.uses.span,
+                format!("Secret {name} is required, but not provided while calling."),
+            ));
+        }
+    }
+    // GITHUB_TOKEN is everybody's.
+    if let Some(token) = own.get("GITHUB_TOKEN") {
+        passed.insert("GITHUB_TOKEN".to_owned(), token.clone());
+    }
+    Ok(passed)
+}
+
+/// Result and outputs of the call (SPEC U-8, U-9).
+fn finish(
+    plan: &LegPlan,
+    key: &JobKey,
+    called: &Workflow,
+    invocation: &Invocation,
+    results: &IndexMap<String, Arc<JobResult>>,
+) -> LegEnd {
+    let result = merge(results.values().map(|job| job.result));
+    let mut end = LegEnd {
+        shown: merge(results.values().map(|job| job.shown)),
+        unavailable: results.values().any(|job| job.unavailable),
+        ..LegEnd::of(result)
+    };
+    let Some(trigger) = trigger(called) else {
+        return end;
+    };
+    let contexts = invocation.contexts().with("jobs", jobs_value(results));
+    let evaluator = Evaluator {
+        context: &contexts,
+        source: &called.source,
+    };
+    for (name, output) in &trigger.outputs {
+        match evaluator.string(&output.value) {
+            Ok(value) => {
+                end.outputs.insert(name.clone(), value);
+            }
+            Err(error) => {
+                plan.refuse(key, &error);
+                end.result = Conclusion::Failure;
+                end.shown = Conclusion::Failure;
+            }
+        }
+    }
+    end
+}
+
+/// The `jobs` context (SPEC C-18).
+fn jobs_value(results: &IndexMap<String, Arc<JobResult>>) -> Value {
+    Value::object(results.iter().map(|(id, result)| {
+        let outputs = Value::object(
+            result
+                .outputs
+                .iter()
+                .map(|(name, value)| (name.as_str(), Value::string(value.as_str()))),
+        );
+        (
+            id.as_str(),
+            Value::object([
+                ("result", Value::string(result.result.as_str())),
+                ("outputs", outputs),
+            ]),
+        )
+    }))
+}

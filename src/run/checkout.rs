@@ -1,0 +1,126 @@
+//! `actions/checkout` of the own repository, from the local tree: never the network (DESIGN 4).
+
+use indexmap::IndexMap;
+
+use super::Run;
+use super::job::Job;
+use super::step::{Prepared, Worked};
+use crate::event::{Conclusion, EventKind, Level, Stream};
+use crate::workspace::{self, CheckoutRequest, Snapshot, Target};
+
+impl Job {
+    /// Checks out the own repository into the workspace.
+    pub async fn run_checkout(
+        &mut self,
+        prepared: &Prepared<'_>,
+        given: &IndexMap<String, String>,
+    ) -> Worked {
+        if let Err(message) = self.is_own_repository(given) {
+            self.say(Some(&prepared.key), Level::Error, &message);
+            return Worked::failed();
+        }
+        let (request, warnings) = match CheckoutRequest::from_inputs(given) {
+            Ok(read) => read,
+            Err(message) => {
+                self.say(Some(&prepared.key), Level::Error, &message);
+                return Worked::failed();
+            }
+        };
+        for warning in warnings {
+            self.say(Some(&prepared.key), Level::Warning, &warning);
+        }
+        let target = self.target();
+        let run = std::sync::Arc::clone(&self.run);
+        let folder = self.directories.workspace.clone();
+        // Copying a tree is work for another thread: other jobs' output must not wait for it.
+        let done = tokio::task::spawn_blocking(move || {
+            if run.options.bind {
+                return workspace::confirm_bound(&run.options.workspace, &request, &target)
+                    .map_err(|error| error.to_string());
+            }
+            let snapshot = run.snapshot()?;
+            workspace::checkout(
+                &snapshot,
+                &run.options.workspace,
+                &request,
+                &target,
+                &folder,
+            )
+            .map_err(|error| error.to_string())
+        })
+        .await;
+        let checkout = match done {
+            Ok(Ok(checkout)) => checkout,
+            Ok(Err(message)) => {
+                self.say(Some(&prepared.key), Level::Error, &message);
+                return Worked::failed();
+            }
+            Err(error) => {
+                self.say(
+                    Some(&prepared.key),
+                    Level::Error,
+                    &format!("the checkout broke off: {error}"),
+                );
+                return Worked::failed();
+            }
+        };
+        for line in &checkout.log {
+            self.emit(
+                Some(&prepared.key),
+                EventKind::StepOutput {
+                    stream: Stream::Log,
+                    text: self.masker.mask(line).into_owned(),
+                },
+            );
+        }
+        let mut worked = Worked::ended(Conclusion::Success);
+        worked
+            .effects
+            .outputs
+            .insert("ref".to_owned(), checkout.ref_);
+        worked
+            .effects
+            .outputs
+            .insert("commit".to_owned(), checkout.commit);
+        worked
+    }
+
+    /// What `github.sha` and `github.ref` say the workspace should be.
+    fn target(&self) -> Target {
+        let event = &self.invocation.event;
+        let identity = &self.run.options.identity;
+        Target {
+            sha: event.sha.clone(),
+            git_ref: event.git_ref.clone(),
+            ref_name: event.ref_name.clone(),
+            remote_url: identity.remote_url.clone(),
+            remote_name: identity.remote_name.clone(),
+        }
+    }
+
+    fn is_own_repository(&self, given: &IndexMap<String, String>) -> Result<(), String> {
+        let wanted = given
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("repository"))
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty());
+        let own = &self.run.options.identity.repository;
+        match wanted {
+            Some(wanted) if !wanted.eq_ignore_ascii_case(own) => Err(format!(
+                "checkout of {wanted}: lrun does not fetch other repositories yet; this one is {own}"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Run {
+    /// The tree that all jobs of this run see, made when the first one asks.
+    pub(super) fn snapshot(&self) -> Result<Snapshot, String> {
+        self.snapshot
+            .get_or_init(|| {
+                Snapshot::prepare(&self.options.workspace).map_err(|error| error.to_string())
+            })
+            .clone()
+    }
+}

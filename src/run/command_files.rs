@@ -1,0 +1,115 @@
+//! The command files of one step: made empty before it, read after it (SPEC K-40).
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::file_command::{self, Kind};
+use super::state::Effects;
+use crate::event::Level;
+use crate::expr::{Object, Value};
+
+/// Paths of the files that a step may write to.
+#[derive(Debug, Clone)]
+pub(super) struct CommandFiles {
+    env: PathBuf,
+    path: PathBuf,
+    output: PathBuf,
+    state: PathBuf,
+    summary: PathBuf,
+}
+
+/// What the files held.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub summary: Option<String>,
+    /// Messages that fail nothing.
+    pub notes: Vec<(Level, String)>,
+    /// Errors to show; where there are some, the step fails.
+    pub failures: Vec<String>,
+}
+
+impl CommandFiles {
+    /// Makes fresh, empty files.
+    pub fn create(folder: &Path) -> io::Result<Self> {
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let make = |prefix: &str| {
+            let path = folder.join(format!("{prefix}{id}"));
+            std::fs::File::create_new(&path).map(|_| path)
+        };
+        Ok(Self {
+            env: make("set_env_")?,
+            path: make("add_path_")?,
+            output: make("set_output_")?,
+            state: make("save_state_")?,
+            summary: make("step_summary_")?,
+        })
+    }
+
+    /// Puts the paths into the `github` context.
+    pub fn apply(&self, github: &mut Object) {
+        for (field, path) in [
+            ("env", &self.env),
+            ("path", &self.path),
+            ("output", &self.output),
+            ("state", &self.state),
+            ("step_summary", &self.summary),
+        ] {
+            github.insert(field, Value::string(path.to_string_lossy().as_ref()));
+        }
+    }
+
+    /// Reads what the step wrote, and removes the files.
+    pub fn collect(&self, effects: &mut Effects) -> Written {
+        let mut written = Written::default();
+        for (path, kind) in [
+            (&self.env, Kind::Env),
+            (&self.output, Kind::Output),
+            (&self.state, Kind::State),
+        ] {
+            let Some(bytes) = take(path, kind.name(), &mut written) else {
+                continue;
+            };
+            let read = file_command::parse_pairs(&bytes, kind);
+            written.notes.extend(read.notes);
+            written.failures.extend(read.failures);
+            match kind {
+                Kind::Env => effects.env.extend(read.pairs),
+                Kind::Output => effects.outputs.extend(read.pairs),
+                Kind::State => effects.state.extend(read.pairs),
+            }
+        }
+        if let Some(bytes) = take(&self.path, "path", &mut written) {
+            effects.path.extend(file_command::parse_path(&bytes));
+        }
+        if let Some(bytes) = take(&self.summary, "step_summary", &mut written) {
+            match file_command::summary_error(bytes.len() as u64) {
+                Some(error) => written.notes.push((Level::Error, error)),
+                None => written.summary = Some(file_command::decode(&bytes).into_owned()),
+            }
+        }
+        effects.failed |= !written.failures.is_empty();
+        written
+    }
+}
+
+/// The bytes of a file, unless it is empty; it is gone afterwards. A file that the step removed is an empty one.
+fn take(path: &Path, name: &str, written: &mut Written) -> Option<Vec<u8>> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            written
+                .failures
+                .extend(file_command::unprocessed(name, error.to_string()));
+            return None;
+        }
+    };
+    if let Err(error) = std::fs::remove_file(path) {
+        let text = format!(
+            "can not remove the command file {}: {error}",
+            path.display()
+        );
+        written.notes.push((Level::Warning, text));
+    }
+    (!bytes.is_empty()).then_some(bytes)
+}

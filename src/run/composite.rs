@@ -1,0 +1,226 @@
+//! Steps in a scope: the job's own, or those of a composite action (SPEC 6.9).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use indexmap::IndexMap;
+
+use super::job::Job;
+use super::post::Post;
+use super::state::Steps;
+use super::uses::{Resolved, Served};
+use crate::diagnostic::SourceFile;
+use crate::event::{Conclusion, StepKey};
+use crate::expr::{Object, Value};
+use crate::workflow::Step;
+use crate::workflow::evaluate::Evaluator;
+
+/// Nesting allowed (SPEC A-4).
+const MAX_DEPTH: usize = 10;
+
+/// The scope that a step runs in. A composite action opens a new one.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub steps: Steps,
+    /// The action's inputs; at the job's level those of the workflow count.
+    pub inputs: Option<Value>,
+    /// `env` of the enclosing composite steps (SPEC A-63).
+    pub env: IndexMap<String, String>,
+    /// `github.action_status` (SPEC E-64).
+    pub status: Conclusion,
+    /// When the time of the outer step is up (SPEC A-61).
+    pub deadline: Option<Instant>,
+    /// Posts that inner steps registered, run together as one (SPEC A-66).
+    pub posts: Vec<Post>,
+    /// Places of the enclosing steps, outermost first; empty at the job's level.
+    pub path: Vec<usize>,
+    action: Option<ActionScope>,
+}
+
+#[derive(Debug, Clone)]
+struct ActionScope {
+    directory: PathBuf,
+    repository: Option<String>,
+    git_ref: Option<String>,
+    source: Arc<SourceFile>,
+    /// The folder of the served repository.
+    root: Option<PathBuf>,
+    depth: usize,
+    /// Whether every enclosing step goes on when the job is cancelled.
+    survives: bool,
+}
+
+impl Frame {
+    pub fn of_job() -> Self {
+        Self {
+            steps: Steps::default(),
+            inputs: None,
+            env: IndexMap::new(),
+            status: Conclusion::Success,
+            deadline: None,
+            posts: Vec::new(),
+            path: Vec::new(),
+            action: None,
+        }
+    }
+
+    pub fn is_composite(&self) -> bool {
+        self.action.is_some()
+    }
+
+    /// The file that this scope's steps stand in, if it is not the workflow.
+    pub fn source(&self) -> Option<&Arc<SourceFile>> {
+        self.action.as_ref().map(|action| &action.source)
+    }
+
+    /// The served repository that this scope's steps stand in, if it is one.
+    pub fn served(&self) -> Option<Served> {
+        let action = self.action.as_ref()?;
+        Some(Served {
+            root: action.root.clone()?,
+            repository: action.repository.clone()?,
+            git_ref: action.git_ref.clone()?,
+        })
+    }
+
+    pub fn depth(&self) -> usize {
+        self.action.as_ref().map_or(0, |action| action.depth)
+    }
+
+    pub fn survives_cancel(&self) -> bool {
+        self.action.as_ref().is_none_or(|action| action.survives)
+    }
+
+    /// Puts this scope's fields into `github` (SPEC A-62).
+    pub fn apply(&self, github: &mut Object) {
+        let Some(action) = &self.action else {
+            return;
+        };
+        github.insert(
+            "action_path",
+            Value::string(action.directory.to_string_lossy().as_ref()),
+        );
+        github.insert("action_status", Value::string(self.status.as_str()));
+        if let (Some(repository), Some(git_ref)) = (&action.repository, &action.git_ref) {
+            github.insert("action_repository", Value::string(repository.as_str()));
+            github.insert("action_ref", Value::string(git_ref.as_str()));
+        }
+    }
+}
+
+/// What the outer step hands to its composite action.
+#[derive(Debug)]
+pub(super) struct Outer<'a> {
+    pub key: &'a StepKey,
+    /// Places of the enclosing steps, outermost first.
+    pub path: Vec<usize>,
+    /// Evaluated `env` of the outer step.
+    pub env: &'a IndexMap<String, String>,
+    pub inputs: &'a IndexMap<String, String>,
+    pub deadline: Option<Instant>,
+    pub survives: bool,
+}
+
+impl Job {
+    /// Runs the steps of a composite action; gives its result and its outputs.
+    pub async fn run_composite(
+        &mut self,
+        frame: &Frame,
+        action: &Resolved,
+        steps: &[Step],
+        outer: Outer<'_>,
+    ) -> (Conclusion, IndexMap<String, String>, Vec<Post>) {
+        let depth = frame.depth() + 1;
+        if depth > MAX_DEPTH {
+            self.say(
+                Some(outer.key),
+                crate::event::Level::Error,
+                &format!("Composite action depth exceeded max depth {MAX_DEPTH}"),
+            );
+            return (Conclusion::Failure, IndexMap::new(), Vec::new());
+        }
+        let mut inner = Frame {
+            steps: Steps::default(),
+            inputs: Some(Value::object(
+                outer
+                    .inputs
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), Value::string(value.as_str()))),
+            )),
+            env: frame.env.clone(),
+            status: Conclusion::Success,
+            deadline: outer.deadline,
+            posts: Vec::new(),
+            path: outer.path,
+            action: Some(ActionScope {
+                directory: action.directory.clone(),
+                repository: action.repository.clone(),
+                git_ref: action.git_ref.clone(),
+                source: Arc::clone(&action.source),
+                root: action.root.clone(),
+                depth,
+                survives: outer.survives,
+            }),
+        };
+        inner
+            .env
+            .extend(outer.env.iter().map(|(k, v)| (k.clone(), v.clone())));
+        for (index, step) in steps.iter().enumerate() {
+            if self.cancel.is_cancelled() {
+                inner.status = Conclusion::Cancelled;
+            }
+            let ran = Box::pin(self.run_step(&mut inner, step, index + 1)).await;
+            if ran.condition_failed {
+                // SPEC A-64: an `if` that can not be evaluated ends the action.
+                break;
+            }
+        }
+        let outputs = self.composite_outputs(&mut inner, action, outer.key);
+        (inner.status, outputs, inner.posts)
+    }
+
+    /// Evaluates the declared outputs, whatever happened (SPEC A-65).
+    fn composite_outputs(
+        &self,
+        inner: &mut Frame,
+        action: &Resolved,
+        key: &StepKey,
+    ) -> IndexMap<String, String> {
+        let env = self.frame_env(inner);
+        let contexts = self.contexts(inner, self.step_github(inner, ""), &env);
+        let evaluator = Evaluator {
+            context: &contexts,
+            source: &action.source,
+        };
+        let mut outputs = IndexMap::new();
+        let mut failed = false;
+        for (name, output) in &action.manifest.outputs {
+            let Some(token) = &output.value else {
+                continue;
+            };
+            match evaluator.string(token) {
+                Ok(value) => {
+                    outputs.insert(name.clone(), value);
+                }
+                Err(error) => {
+                    self.annotate_in(Some(key), &error, &action.source);
+                    failed = true;
+                }
+            }
+        }
+        if failed && inner.status == Conclusion::Success {
+            inner.status = Conclusion::Failure;
+        }
+        outputs
+    }
+
+    /// The job's env with the overlay of the enclosing composite steps.
+    pub fn frame_env(&self, frame: &Frame) -> IndexMap<String, String> {
+        let mut env = self.state.env.clone();
+        for (name, value) in &frame.env {
+            env.insert(name.clone(), value.clone());
+        }
+        env
+    }
+}

@@ -1,0 +1,117 @@
+//! The folders of one job, laid out as a runner lays them (SPEC 5.2).
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Folders and files of a job. Everything below `root` goes when the job ends.
+#[derive(Debug, Clone)]
+pub struct Directories {
+    pub root: PathBuf,
+    /// `runner.workspace`.
+    pub pipeline: PathBuf,
+    /// `github.workspace`.
+    pub workspace: PathBuf,
+    /// `runner.temp`.
+    pub temp: PathBuf,
+    pub file_commands: PathBuf,
+    pub event: PathBuf,
+    pub tool_cache: PathBuf,
+}
+
+impl Directories {
+    /// Makes the folders of a job below `root`; a bound workspace is the user's own folder.
+    pub fn create(
+        root: PathBuf,
+        repository: &str,
+        bound: Option<&Path>,
+        tool_cache: PathBuf,
+    ) -> io::Result<Self> {
+        let name = repository.rsplit('/').next().unwrap_or(repository);
+        let pipeline = root.join(name);
+        let workspace = bound.map_or_else(|| pipeline.join(name), Path::to_path_buf);
+        let temp = root.join("_temp");
+        let made = Self {
+            file_commands: temp.join("_runner_file_commands"),
+            event: temp.join("_github_workflow").join("event.json"),
+            root,
+            pipeline,
+            workspace,
+            temp,
+            tool_cache,
+        };
+        std::fs::create_dir_all(&made.file_commands)?;
+        std::fs::create_dir_all(made.temp.join("_github_workflow"))?;
+        std::fs::create_dir_all(&made.workspace)?;
+        std::fs::create_dir_all(&made.tool_cache)?;
+        Ok(made)
+    }
+
+    /// Removes what the job left, also where it took away its own rights.
+    pub fn remove(&self) -> io::Result<()> {
+        match std::fs::remove_dir_all(&self.root) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                open_up(&self.root);
+                std::fs::remove_dir_all(&self.root)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
+    }
+}
+
+/// Gives the owner back the right to list and to remove, as `chmod -R u+rwx` does on folders.
+fn open_up(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    // What can not be opened shows as the error of the removal that follows.
+    if std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).is_err() {
+        return;
+    }
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            open_up(&entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn the_layout_is_a_runners() {
+        // SPEC 5.2
+        let base = tempfile::tempdir().unwrap();
+        let made = Directories::create(
+            base.path().join("w"),
+            "octo/demo",
+            None,
+            base.path().join("tools"),
+        )
+        .unwrap();
+        assert_eq!(made.workspace, base.path().join("w/demo/demo"));
+        assert_eq!(made.pipeline, base.path().join("w/demo"));
+        assert!(made.workspace.read_dir().unwrap().next().is_none());
+    }
+
+    #[test]
+    fn a_read_only_folder_goes_too() {
+        let base = tempfile::tempdir().unwrap();
+        let made = Directories::create(
+            base.path().join("w"),
+            "demo",
+            None,
+            base.path().join("tools"),
+        )
+        .unwrap();
+        let locked = made.workspace.join("locked");
+        std::fs::create_dir(&locked).unwrap();
+        std::fs::write(locked.join("file"), "x").unwrap();
+        std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o500)).unwrap();
+        made.remove().unwrap();
+        assert!(!made.root.exists());
+    }
+}

@@ -1,0 +1,332 @@
+//! One leg of a job on its machine: set up, steps, posts, completion (SPEC 5.1).
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use indexmap::IndexMap;
+use tokio_util::sync::CancellationToken;
+
+use super::Run;
+use super::composite::Frame;
+use super::context::{Contexts, Status};
+use super::directories::Directories;
+use super::github;
+use super::invocation::Invocation;
+use super::mask::Masker;
+use super::post::Post;
+use super::shell::Shell;
+use super::state::JobState;
+use super::workflow_command::CommandState;
+use crate::event::{Annotation, Conclusion, EventKind, JobKey, Level, Phase, StepKey};
+use crate::executor::{Command, ExecError, Finished, Machine, Output, Stop, find};
+use crate::expr::{Object, Value};
+use crate::workflow::evaluate::{EvalError, Evaluator};
+use crate::workflow::{StepsJob, Token};
+
+/// A job on its machine.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub run: Arc<Run>,
+    pub invocation: Arc<Invocation>,
+    pub key: JobKey,
+    pub machine: Arc<dyn Machine>,
+    pub directories: Directories,
+    pub masker: Masker,
+    /// Contexts of the server phase: github, inputs, vars, needs, strategy, matrix, secrets.
+    pub server: Contexts,
+    /// `github` with what the job adds; each step adds its own.
+    pub github: Object,
+    pub runner: Arc<Object>,
+    pub runner_variables: Vec<(String, String)>,
+    /// Default `shell` and `working-directory` (SPEC S-24).
+    pub default_shell: Option<String>,
+    pub default_directory: Option<String>,
+    pub state: JobState,
+    pub commands: CommandState,
+    pub posts: Vec<Post>,
+    /// Ends the job: run cancelled, fail-fast, or its own timeout.
+    pub cancel: CancellationToken,
+    /// Ends its processes at once.
+    pub kill: CancellationToken,
+    pub tracking: String,
+    /// What pre steps saved, by the places of their step, for its main and post.
+    pub early_state: HashMap<Vec<usize>, IndexMap<String, String>>,
+    pub debug: bool,
+}
+
+impl Job {
+    /// Runs steps and posts, and says how the job ended, with its outputs.
+    pub async fn run(&mut self, definition: &StepsJob) -> (Conclusion, IndexMap<String, String>) {
+        let mut frame = Frame::of_job();
+        self.run_pre_steps(definition, &mut frame).await;
+        for (index, step) in definition.steps.iter().enumerate() {
+            // SPEC X-3: a killed job runs nothing more, posts included.
+            if self.kill.is_cancelled() {
+                break;
+            }
+            self.run_step(&mut frame, step, index + 1).await;
+        }
+        while let Some(post) = self.posts.pop() {
+            if self.kill.is_cancelled() {
+                break;
+            }
+            self.run_post(post).await;
+        }
+        let outputs = self.outputs(definition, &frame);
+        self.note_cancel();
+        (self.state.status, outputs)
+    }
+
+    /// A cancelled job has that status from the moment it is asked to end (SPEC X-2).
+    pub fn note_cancel(&mut self) {
+        if self.cancel.is_cancelled() {
+            self.state.status = Conclusion::Cancelled;
+        }
+    }
+
+    /// Evaluates the job's outputs (SPEC J-5, J-6).
+    fn outputs(&mut self, definition: &StepsJob, frame: &Frame) -> IndexMap<String, String> {
+        let Some(token) = &definition.outputs else {
+            return IndexMap::new();
+        };
+        let contexts = self.contexts(frame, self.github.clone(), &self.state.env);
+        let evaluated = match self.evaluator(&contexts).string_map(token) {
+            Ok(outputs) => outputs,
+            Err(error) => {
+                self.annotate(None, &error);
+                self.state.conclude(Conclusion::Failure);
+                return IndexMap::new();
+            }
+        };
+        let mut outputs = IndexMap::new();
+        for (name, value) in evaluated {
+            if value.is_empty() {
+                continue;
+            }
+            if self.masker.would_change(&value) {
+                self.say(
+                    None,
+                    Level::Warning,
+                    &format!("Skip output '{name}' since it may contain secret."),
+                );
+                continue;
+            }
+            outputs.insert(name, value);
+        }
+        outputs
+    }
+
+    /// The contexts of a step-level key.
+    pub fn contexts(
+        &self,
+        frame: &Frame,
+        github: Object,
+        env: &IndexMap<String, String>,
+    ) -> Contexts {
+        let mut contexts = self.server.clone();
+        contexts.set("github", Value::Object(Arc::new(github)));
+        contexts.set("env", env_value(env));
+        contexts.set("steps", frame.steps.to_value());
+        contexts.set("job", self.job_value());
+        contexts.set("runner", Value::Object(Arc::clone(&self.runner)));
+        if let Some(inputs) = &frame.inputs {
+            contexts.set("inputs", inputs.clone());
+        }
+        contexts.workspace = Some(self.directories.workspace.clone());
+        contexts.status = Status::Step {
+            job: self.state.status,
+            composite: frame.is_composite().then_some(frame.status),
+        };
+        contexts
+    }
+
+    /// The `job` context (SPEC C-13).
+    fn job_value(&self) -> Value {
+        let event = &self.invocation.event;
+        let file = &self.invocation.workflow.source.path;
+        let repository = &self.run.options.identity.repository;
+        Value::object([
+            ("status", Value::string(self.state.status.as_str())),
+            ("check_run_id", Value::Number(1.0)),
+            ("container", Value::object::<&str>([])),
+            ("services", Value::object::<&str>([])),
+            (
+                "workflow_ref",
+                Value::string(format!("{repository}/{file}@{}", event.git_ref)),
+            ),
+            ("workflow_sha", Value::string(event.sha.as_str())),
+            ("workflow_repository", Value::string(repository.as_str())),
+            ("workflow_file_path", Value::string(file.as_str())),
+        ])
+    }
+
+    pub fn evaluator<'a>(&'a self, contexts: &'a Contexts) -> Evaluator<'a> {
+        Evaluator {
+            context: contexts,
+            source: &self.invocation.workflow.source,
+        }
+    }
+
+    /// `github` as a step of this frame sees it.
+    pub fn step_github(&self, frame: &Frame, id: &str) -> Object {
+        let mut github = self.github.clone();
+        github.insert("action", Value::string(id));
+        frame.apply(&mut github);
+        github
+    }
+
+    /// Runs a process of a step until it ends, is cancelled, or its time is up.
+    pub async fn exec(
+        &self,
+        command: &Command,
+        output: &mut dyn Output,
+        deadline: Option<Instant>,
+        survives: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Finished, ExecError> {
+        let stop = Stop {
+            cancel: CancellationToken::new(),
+            kill: self.kill.clone(),
+        };
+        let process = self.machine.exec(command, output, &stop);
+        tokio::pin!(process);
+        let mut listening = !self.cancel.is_cancelled();
+        loop {
+            tokio::select! {
+                biased;
+                finished = &mut process => return finished,
+                () = self.cancel.cancelled(), if listening => {
+                    // SPEC X-2: the running step's condition is asked again.
+                    listening = false;
+                    if !survives() {
+                        stop.cancel.cancel();
+                    }
+                }
+                () = until(deadline), if !stop.cancel.is_cancelled() => stop.cancel.cancel(),
+            }
+        }
+    }
+
+    /// An error of evaluation, as an annotation with its place.
+    pub fn annotate(&self, step: Option<&StepKey>, error: &EvalError) {
+        self.annotate_in(step, error, &self.invocation.workflow.source);
+    }
+
+    pub fn annotate_in(
+        &self,
+        step: Option<&StepKey>,
+        error: &EvalError,
+        source: &crate::diagnostic::SourceFile,
+    ) {
+        let at = source.position(error.span.start);
+        self.emit(
+            step,
+            EventKind::Annotation(Annotation {
+                level: Level::Error,
+                message: self.masker.mask(&error.message).into_owned(),
+                title: None,
+                file: Some(source.path.clone()),
+                line: Some(at.line as u64),
+                end_line: None,
+                column: Some(at.column as u64),
+                end_column: None,
+            }),
+        );
+    }
+
+    /// A message that the runner itself makes in a step's log.
+    pub fn say(&self, step: Option<&StepKey>, level: Level, message: &str) {
+        self.emit(
+            step,
+            EventKind::Annotation(Annotation {
+                level,
+                message: self.masker.mask(message).into_owned(),
+                title: None,
+                file: None,
+                line: None,
+                end_line: None,
+                column: None,
+                end_column: None,
+            }),
+        );
+    }
+
+    pub fn emit(&self, step: Option<&StepKey>, kind: EventKind) {
+        match step {
+            Some(step) => self.run.emitter.step(&self.key, step, kind),
+            None => self.run.emitter.job(&self.key, kind),
+        }
+    }
+
+    /// The key of a step, its name masked.
+    pub fn step_key(&self, index: usize, id: Option<&str>, name: &str, phase: Phase) -> StepKey {
+        StepKey {
+            index,
+            id: id.map(Arc::from),
+            name: Arc::from(self.masker.mask(name).as_ref()),
+            phase,
+            nested: Vec::new(),
+        }
+    }
+
+    /// The shell of a step that names none.
+    pub fn fallback_shell(&self, search_path: &std::ffi::OsStr) -> Shell {
+        Shell::default_of_host(
+            find::which("bash", search_path, &self.directories.workspace).is_some(),
+        )
+    }
+
+    /// Where a step runs (SPEC S-25).
+    pub fn directory(&self, relative: Option<&str>) -> PathBuf {
+        match relative {
+            Some(path) if !path.is_empty() => self.directories.workspace.join(path),
+            _ => self.directories.workspace.clone(),
+        }
+    }
+
+    /// `GITHUB_*` and `RUNNER_*` for a process of a step.
+    pub fn process_variables(&self, github: &Object) -> Vec<(String, String)> {
+        let mut variables = github::variables(github);
+        variables.extend(self.runner_variables.iter().cloned());
+        variables
+    }
+}
+
+/// A map of texts as a context that tells upper from lower case (SPEC E-30).
+pub(super) fn env_value(env: &IndexMap<String, String>) -> Value {
+    let mut object = Object::case_sensitive();
+    for (name, value) in env {
+        object.insert(name.as_str(), Value::string(value.as_str()));
+    }
+    Value::Object(Arc::new(object))
+}
+
+/// Ends at the deadline; never without one.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Minutes of a `timeout-minutes`: whole ones, none for zero (SPEC W-70).
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "GitHub truncates to whole minutes"
+)]
+pub(super) fn minutes(value: f64) -> Option<u64> {
+    (value >= 1.0).then_some(value.min(f64::from(i32::MAX)) as u64)
+}
+
+/// Evaluates a number that may be absent.
+pub(super) fn optional_minutes(
+    evaluator: &Evaluator,
+    token: Option<&Token>,
+) -> Result<Option<u64>, EvalError> {
+    token
+        .map(|token| evaluator.number(token).map(minutes))
+        .transpose()
+        .map(Option::flatten)
+}

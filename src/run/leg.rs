@@ -1,0 +1,492 @@
+//! One leg of a job: what the server evaluates, the slot, the machine, the end (SPEC GEN-2, 5.1).
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use indexmap::IndexMap;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::Run;
+use super::availability::{self, Unavailable};
+use super::context::Contexts;
+use super::directories::Directories;
+use super::github;
+use super::invocation::Invocation;
+use super::job::{Job, optional_minutes};
+use super::state::JobState;
+use super::step::millis;
+use super::workflow_command::CommandState;
+use crate::event::{Annotation, Conclusion, EventKind, JobKey, Level};
+use crate::expr::Value;
+use crate::plan::machine::Placement;
+use crate::workflow::evaluate::{EvalError, Evaluator};
+use crate::workflow::{JobKind, RunDefaults, StepsJob};
+
+/// Default of `timeout-minutes` (SPEC 1.6).
+const JOB_MINUTES: u64 = 360;
+/// Default of `cancel-timeout-minutes`.
+const CANCEL_MINUTES: u64 = 5;
+
+/// A leg that is about to run.
+#[derive(Debug)]
+pub(super) struct LegPlan {
+    pub run: Arc<Run>,
+    pub invocation: Arc<Invocation>,
+    /// The job's id.
+    pub id: String,
+    /// Ends this leg.
+    pub cancel: CancellationToken,
+    /// `max-parallel`.
+    pub slots: Option<Arc<Semaphore>>,
+    /// Ends all legs of the matrix.
+    pub fail_fast: Option<CancellationToken>,
+    /// Server-phase contexts with `matrix` and `strategy`.
+    pub contexts: Contexts,
+}
+
+/// How a leg ended.
+#[derive(Debug)]
+pub(super) struct LegEnd {
+    /// After `continue-on-error`: what dependants and the matrix see (SPEC R-2).
+    pub result: Conclusion,
+    pub shown: Conclusion,
+    pub outputs: IndexMap<String, String>,
+    pub unavailable: bool,
+}
+
+impl LegEnd {
+    pub fn of(result: Conclusion) -> Self {
+        Self {
+            result,
+            shown: result,
+            outputs: IndexMap::new(),
+            unavailable: false,
+        }
+    }
+}
+
+/// What the server evaluates for one leg.
+#[derive(Debug)]
+struct Terms {
+    labels: Vec<String>,
+    placement: Placement,
+    obstacle: Option<Unavailable>,
+    continue_on_error: bool,
+    timeout: u64,
+    cancel_timeout: u64,
+}
+
+/// Runs a leg with steps.
+pub(super) async fn run(plan: &LegPlan, key: JobKey) -> LegEnd {
+    let job = &plan.invocation.workflow.jobs[&plan.id];
+    let JobKind::Steps(definition) = &job.kind else {
+        return LegEnd::of(Conclusion::Failure);
+    };
+    let terms = match terms(plan, definition) {
+        Ok(terms) => terms,
+        Err(error) => return plan.refuse(&key, &error),
+    };
+    let obstacle = match terms.placement {
+        Placement::Unavailable { reason, help } => Some(Unavailable {
+            span: definition.runs_on.span,
+            reason,
+            help,
+        }),
+        Placement::Host => terms.obstacle,
+    };
+    if let Some(obstacle) = obstacle {
+        plan.report_unavailable(&key, &obstacle);
+        return LegEnd {
+            unavailable: true,
+            ..LegEnd::of(Conclusion::Skipped)
+        };
+    }
+    let Some(_slots) = plan.slot().await else {
+        let reason = "cancelled before it started".to_owned();
+        plan.run.emitter.job(&key, EventKind::JobSkipped { reason });
+        return LegEnd::of(Conclusion::Cancelled);
+    };
+    let started = Instant::now();
+    plan.run.emitter.job(
+        &key,
+        EventKind::JobStarted {
+            runs_on: terms.labels,
+        },
+    );
+    let limits = Limits {
+        timeout: terms.timeout,
+        cancel_timeout: terms.cancel_timeout,
+    };
+    let (shown, outputs) = on_machine(plan, &key, definition, limits).await;
+    let result = if shown == Conclusion::Failure && terms.continue_on_error {
+        Conclusion::Success
+    } else {
+        shown
+    };
+    plan.run.emitter.job(
+        &key,
+        EventKind::JobFinished {
+            outcome: shown,
+            conclusion: result,
+            duration_ms: millis(started),
+        },
+    );
+    LegEnd {
+        result,
+        shown: result,
+        outputs,
+        unavailable: false,
+    }
+}
+
+fn terms(plan: &LegPlan, definition: &StepsJob) -> Result<Terms, EvalError> {
+    let evaluator = plan.evaluator();
+    let continue_on_error = match &definition.continue_on_error {
+        Some(token) => evaluator.boolean(token)?,
+        None => false,
+    };
+    let timeout = optional_minutes(&evaluator, definition.timeout_minutes.as_ref())?;
+    let cancel_timeout = optional_minutes(&evaluator, definition.cancel_timeout_minutes.as_ref())?;
+    let runs_on = evaluator.runs_on(&definition.runs_on)?;
+    let placement = plan
+        .run
+        .options
+        .machines
+        .place(&runs_on.labels, runs_on.group.as_deref());
+    let obstacle = availability::obstacle(&plan.run, definition, &evaluator)?;
+    Ok(Terms {
+        labels: runs_on.labels,
+        placement,
+        obstacle,
+        continue_on_error,
+        timeout: timeout.unwrap_or(JOB_MINUTES),
+        cancel_timeout: cancel_timeout.unwrap_or(CANCEL_MINUTES),
+    })
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    timeout: u64,
+    cancel_timeout: u64,
+}
+
+/// The leg on its machine, from the first folder to the last process.
+async fn on_machine(
+    plan: &LegPlan,
+    key: &JobKey,
+    definition: &StepsJob,
+    limits: Limits,
+) -> (Conclusion, IndexMap<String, String>) {
+    let mut job = match set_up(plan, key, definition) {
+        Ok(job) => job,
+        Err(SetUpError::Evaluation(error)) => {
+            plan.annotate(key, &error);
+            return (Conclusion::Failure, IndexMap::new());
+        }
+        Err(SetUpError::Message(message)) => {
+            plan.say(key, &message);
+            return (Conclusion::Failure, IndexMap::new());
+        }
+    };
+    let cancel = job.cancel.clone();
+    let kill = job.kill.clone();
+    let (mut result, outputs) = {
+        let steps = job.run(definition);
+        tokio::pin!(steps);
+        tokio::select! {
+            biased;
+            ended = &mut steps => ended,
+            () = watch(plan, key, &cancel, &kill, limits) => steps.await,
+        }
+    };
+    if cancel.is_cancelled() {
+        result = Conclusion::Cancelled;
+    }
+    tear_down(plan, key, &job).await;
+    (result, outputs)
+}
+
+/// Cancels the leg when its time is up, and kills it when it does not end after that (SPEC ).
+async fn watch(
+    plan: &LegPlan,
+    key: &JobKey,
+    cancel: &CancellationToken,
+    kill: &CancellationToken,
+    limits: Limits,
+) {
+    tokio::select! {
+        () = cancel.cancelled() => {}
+        () = tokio::time::sleep(Duration::from_secs(limits.timeout * 60)) => {
+            plan.say(key, &format!(
+                "The job has exceeded the maximum execution time of {}m0s",
+                limits.timeout
+            ));
+            cancel.cancel();
+        }
+    }
+    let grace = Duration::from_secs((limits.cancel_timeout * 60).max(60) - 15);
+    tokio::select! {
+        () = kill.cancelled() => {}
+        () = tokio::time::sleep(grace) => kill.cancel(),
+    }
+}
+
+enum SetUpError {
+    Evaluation(EvalError),
+    Message(String),
+}
+
+impl From<EvalError> for SetUpError {
+    fn from(error: EvalError) -> Self {
+        Self::Evaluation(error)
+    }
+}
+
+/// "Set up job": folders, contexts, env, defaults (SPEC GEN-3, J-4).
+fn set_up(plan: &LegPlan, key: &JobKey, definition: &StepsJob) -> Result<Job, SetUpError> {
+    let run = &plan.run;
+    let options = &run.options;
+    let bound = options.bind.then_some(options.root.as_path());
+    let directories = Directories::create(
+        run.next_directory(),
+        &options.identity.repository,
+        bound,
+        run.tool_cache(),
+    )
+    .map_err(|error| SetUpError::Message(format!("can not make the job's folders: {error}")))?;
+    write_event(plan, &directories.event)?;
+
+    let mut server = plan
+        .contexts
+        .clone()
+        .with("secrets", plan.invocation.secrets_value());
+    let mut env = run.base_env();
+    for token in [&plan.invocation.workflow.env, &definition.env] {
+        let Some(token) = token else { continue };
+        let evaluator = Evaluator {
+            context: &server,
+            source: &plan.invocation.workflow.source,
+        };
+        env.extend(evaluator.string_map(token)?);
+    }
+    env.extend(options.env.iter().cloned());
+
+    let mut github = (*plan.invocation.github).clone();
+    let mut set = |name: &str, value: &str| github.insert(name, Value::string(value));
+    set("job", &plan.id);
+    set("workspace", &directories.workspace.to_string_lossy());
+    set("event_path", &directories.event.to_string_lossy());
+    server.set("github", Value::Object(Arc::new(github.clone())));
+    let runner = github::runner(
+        &directories.temp,
+        &directories.tool_cache,
+        &directories.pipeline,
+        run.debug,
+    );
+    let (default_shell, default_directory) = defaults(plan, definition, &server, &env)?;
+    let tracking = format!("github_{}", uuid::Uuid::new_v4());
+    let mut runner_variables = github::runner_variables(&runner);
+    runner_variables.push(("RUNNER_TRACKING_ID".to_owned(), tracking.clone()));
+    run.watch_over(&tracking, &directories.root);
+    Ok(Job {
+        run: Arc::clone(run),
+        invocation: Arc::clone(&plan.invocation),
+        key: key.clone(),
+        machine: (run.provision.0)(&tracking),
+        directories,
+        masker: run.masker.fork(),
+        server,
+        github,
+        runner,
+        runner_variables,
+        default_shell,
+        default_directory,
+        state: JobState::new(env),
+        commands: CommandState::new(run.debug),
+        posts: Vec::new(),
+        cancel: plan.cancel.clone(),
+        kill: run.stop.kill.child_token(),
+        tracking,
+        early_state: HashMap::new(),
+        debug: run.debug,
+    })
+}
+
+/// The payload as `GITHUB_EVENT_PATH` gives it (SPEC T-11).
+fn write_event(plan: &LegPlan, path: &Path) -> Result<(), SetUpError> {
+    let text = serde_json::to_string_pretty(&plan.invocation.event.payload)
+        .map_err(|error| SetUpError::Message(format!("can not write the event: {error}")))?;
+    std::fs::write(path, text)
+        .map_err(|error| SetUpError::Message(format!("can not write the event: {error}")))
+}
+
+/// A job's `defaults.run` replaces the workflow's as a whole (SPEC S-24).
+fn defaults(
+    plan: &LegPlan,
+    definition: &StepsJob,
+    server: &Contexts,
+    env: &IndexMap<String, String>,
+) -> Result<(Option<String>, Option<String>), EvalError> {
+    let Some(token) = &definition.default_run else {
+        let RunDefaults {
+            shell,
+            working_directory,
+        } = &plan.invocation.workflow.defaults;
+        let text = |value: &Option<crate::workflow::Spanned<String>>| {
+            value.as_ref().map(|value| value.value.clone())
+        };
+        return Ok((text(shell), text(working_directory)));
+    };
+    let contexts = server.clone().with("env", super::job::env_value(env));
+    let mut map = Evaluator {
+        context: &contexts,
+        source: &plan.invocation.workflow.source,
+    }
+    .string_map(token)?;
+    Ok((
+        map.shift_remove("shell"),
+        map.shift_remove("working-directory"),
+    ))
+}
+
+/// "Complete job": orphans, folders (SPEC J-5, H-5).
+async fn tear_down(plan: &LegPlan, key: &JobKey, job: &Job) {
+    if let Err(error) = job.machine.close().await {
+        plan.run.emitter.job(
+            key,
+            EventKind::Note {
+                level: Level::Warning,
+                text: format!("can not close the job's machine: {error}"),
+            },
+        );
+    }
+    let directories = job.directories.clone();
+    // A large tree takes its time to go; other jobs' output must not wait for it.
+    match tokio::task::spawn_blocking(move || directories.remove()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => plan.run.emitter.job(
+            key,
+            EventKind::Note {
+                level: Level::Warning,
+                text: format!(
+                    "can not remove the job's folder {}: {error}",
+                    job.directories.root.display()
+                ),
+            },
+        ),
+        Err(error) => plan.run.broken(&format!("the clean-up broke off: {error}")),
+    }
+    plan.run.watch_no_more(&job.tracking, &job.directories.root);
+}
+
+impl LegPlan {
+    pub fn evaluator(&self) -> Evaluator<'_> {
+        Evaluator {
+            context: &self.contexts,
+            source: &self.invocation.workflow.source,
+        }
+    }
+
+    /// Waits for `max-parallel` and for a slot of the run; nothing when the leg is cancelled first.
+    async fn slot(&self) -> Option<(Option<OwnedSemaphorePermit>, OwnedSemaphorePermit)> {
+        let both = async {
+            let of_matrix = match &self.slots {
+                Some(slots) => Some(Arc::clone(slots).acquire_owned().await.ok()?),
+                None => None,
+            };
+            let of_run = Arc::clone(&self.run.slots).acquire_owned().await.ok()?;
+            Some((of_matrix, of_run))
+        };
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => None,
+            slots = both => slots,
+        }
+    }
+
+    /// Waits for `max-parallel` alone: a call holds no slot of the run, its jobs do.
+    pub async fn matrix_slot(&self) -> Option<Option<OwnedSemaphorePermit>> {
+        let Some(slots) = &self.slots else {
+            return (!self.cancel.is_cancelled()).then_some(None);
+        };
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => None,
+            slot = Arc::clone(slots).acquire_owned() => slot.ok().map(Some),
+        }
+    }
+
+    /// A leg that fails before it starts.
+    pub fn refuse(&self, key: &JobKey, error: &EvalError) -> LegEnd {
+        self.run.emitter.job(
+            key,
+            EventKind::JobStarted {
+                runs_on: Vec::new(),
+            },
+        );
+        self.annotate(key, error);
+        self.run.emitter.job(
+            key,
+            EventKind::JobFinished {
+                outcome: Conclusion::Failure,
+                conclusion: Conclusion::Failure,
+                duration_ms: 0,
+            },
+        );
+        LegEnd::of(Conclusion::Failure)
+    }
+
+    fn annotate(&self, key: &JobKey, error: &EvalError) {
+        let source = &self.invocation.workflow.source;
+        let at = source.position(error.span.start);
+        self.run.emitter.job(
+            key,
+            EventKind::Annotation(Annotation {
+                level: Level::Error,
+                message: self.run.masker.mask(&error.message).into_owned(),
+                title: None,
+                file: Some(source.path.clone()),
+                line: Some(at.line as u64),
+                end_line: None,
+                column: Some(at.column as u64),
+                end_column: None,
+            }),
+        );
+    }
+
+    fn say(&self, key: &JobKey, message: &str) {
+        self.run.emitter.job(
+            key,
+            EventKind::Annotation(Annotation {
+                level: Level::Error,
+                message: message.to_owned(),
+                title: None,
+                file: None,
+                line: None,
+                end_line: None,
+                column: None,
+                end_column: None,
+            }),
+        );
+    }
+
+    pub fn report_unavailable(&self, key: &JobKey, found: &Unavailable) {
+        let source = &self.invocation.workflow.source;
+        let at = source.position(found.span.start);
+        self.run.count_unavailable();
+        self.run.emitter.job(
+            key,
+            EventKind::JobUnavailable {
+                reason: found.reason.clone(),
+                file: source.path.clone(),
+                line: at.line,
+                column: at.column,
+                help: found.help.clone(),
+                source: source.line(at.line).to_owned(),
+            },
+        );
+    }
+}

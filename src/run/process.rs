@@ -1,0 +1,112 @@
+//! The process of a step: run it, follow its output, take in what it wrote.
+
+use std::time::Instant;
+
+use super::command_files::CommandFiles;
+use super::job::Job;
+use super::log::StepLog;
+use super::state::Effects;
+use super::step::Worked;
+use crate::event::{Conclusion, EventKind, Level, StepKey};
+use crate::executor::{Command, Ending, ExecError, Finished};
+
+/// What a process of a step is run with.
+pub(super) struct Stage<'a> {
+    pub key: &'a StepKey,
+    pub files: &'a CommandFiles,
+    pub deadline: Option<Instant>,
+    /// Asked when the job is cancelled: does this step go on?
+    pub survives: &'a (dyn Fn(&Job) -> bool + Sync),
+}
+
+impl Job {
+    /// Runs the process of a step, follows its output, and collects what it wrote to its command files.
+    pub async fn run_process(
+        &mut self,
+        stage: &Stage<'_>,
+        command: &Command,
+        failing: Failing,
+    ) -> Worked {
+        let mut commands = std::mem::take(&mut self.commands);
+        let mut log = StepLog::new(self, stage.key, &mut commands);
+        let survives = || (stage.survives)(self);
+        let finished = self
+            .exec(command, &mut log, stage.deadline, &survives)
+            .await;
+        let mut effects = log.close();
+        self.commands = commands;
+        self.collect_files(stage, &mut effects);
+        self.judge(stage, finished, effects, failing)
+    }
+
+    /// Reads the command files and says what is wrong with them.
+    fn collect_files(&self, stage: &Stage<'_>, effects: &mut Effects) {
+        let written = stage.files.collect(effects);
+        for failure in &written.failures {
+            self.say(Some(stage.key), Level::Error, failure);
+        }
+        for (level, note) in &written.notes {
+            self.say(Some(stage.key), *level, note);
+        }
+        if let Some(summary) = &written.summary {
+            self.emit(
+                Some(stage.key),
+                EventKind::StepSummary {
+                    markdown: self.masker.mask_lines(summary).into_owned(),
+                },
+            );
+        }
+    }
+
+    fn judge(
+        &self,
+        stage: &Stage<'_>,
+        finished: Result<Finished, ExecError>,
+        effects: Effects,
+        failing: Failing,
+    ) -> Worked {
+        let finished = match finished {
+            Ok(finished) => finished,
+            Err(error) => {
+                self.say(Some(stage.key), Level::Error, &error.to_string());
+                return Worked {
+                    outcome: Conclusion::Failure,
+                    exit_code: None,
+                    effects,
+                };
+            }
+        };
+        let exit_code = match finished.ending {
+            Ending::Exited(code) => code,
+            // As a shell reports it.
+            Ending::Signalled(signal) => 128 + signal,
+        };
+        let outcome = if finished.stopped {
+            self.say(Some(stage.key), Level::Error, "The operation was canceled.");
+            Conclusion::Cancelled
+        } else if exit_code == 0 {
+            Conclusion::Success
+        } else {
+            if failing == Failing::Said {
+                self.say(
+                    Some(stage.key),
+                    Level::Error,
+                    &format!("Process completed with exit code {exit_code}."),
+                );
+            }
+            Conclusion::Failure
+        };
+        Worked {
+            outcome,
+            exit_code: Some(exit_code),
+            effects,
+        }
+    }
+}
+
+/// Whether an exit code other than 0 is said in the log (SPEC S-10: of scripts, not of actions).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failing {
+    Said,
+    Silent,
+}

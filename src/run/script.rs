@@ -1,0 +1,169 @@
+//! `run` steps: the script as a file, the shell, the process (SPEC 6.2).
+
+use std::path::PathBuf;
+
+use super::composite::Frame;
+use super::environment::Layers;
+use super::job::Job;
+use super::process::{Failing, Stage};
+use super::shell::Shell;
+use super::step::{Prepared, Worked};
+use crate::event::{EventKind, Level};
+use crate::executor::{Command, find};
+use crate::workflow::Token;
+use crate::workflow::evaluate::EvalError;
+
+/// A script with the shell that runs it.
+#[derive(Debug)]
+struct Script {
+    text: String,
+    shell: Shell,
+    directory: PathBuf,
+}
+
+/// Why a script can not be started.
+#[derive(Debug)]
+enum Unready {
+    Evaluation(EvalError),
+    Message(String),
+}
+
+impl Job {
+    /// Runs the script of a step.
+    pub async fn run_script(
+        &mut self,
+        frame: &Frame,
+        prepared: &Prepared<'_>,
+        run: &Token,
+        shell: Option<&Token>,
+        directory: Option<&Token>,
+    ) -> Worked {
+        let variables = self.process_variables(&prepared.github);
+        let layers = Layers {
+            host: &self.run.options.host_env,
+            env: &prepared.env,
+            action: &[],
+            runner: &variables,
+            path: &self.state.path,
+        };
+        let search_path = layers.search_path();
+        let script = match self.script(frame, prepared, run, shell, directory, &search_path) {
+            Ok(script) => script,
+            Err(unready) => {
+                self.explain(frame, prepared, &unready);
+                return Worked::failed();
+            }
+        };
+        let Some(program) = find::which(&script.shell.command, &search_path, &script.directory)
+        else {
+            self.say(
+                Some(&prepared.key),
+                Level::Error,
+                &format!(
+                    "{}: command not found. The step's shell is looked for in PATH: {}",
+                    script.shell.command,
+                    search_path.to_string_lossy()
+                ),
+            );
+            return Worked::failed();
+        };
+        self.describe_script(prepared, &script, &program);
+        let file = self.directories.temp.join(format!(
+            "{}{}",
+            uuid::Uuid::new_v4(),
+            script.shell.extension()
+        ));
+        if let Err(error) = std::fs::write(&file, script.shell.fix_up(&script.text)) {
+            self.say(
+                Some(&prepared.key),
+                Level::Error,
+                &format!("can not write the script {}: {error}", file.display()),
+            );
+            return Worked::failed();
+        }
+        let command = Command {
+            args: script.shell.arguments(&file),
+            env: layers.build(),
+            cwd: script.directory,
+            program,
+        };
+        let survives = |job: &Self| job.survives(frame, prepared);
+        let stage = Stage {
+            key: &prepared.key,
+            files: &prepared.files,
+            deadline: prepared.deadline,
+            survives: &survives,
+        };
+        self.run_process(&stage, &command, Failing::Said).await
+    }
+
+    fn script(
+        &self,
+        frame: &Frame,
+        prepared: &Prepared<'_>,
+        run: &Token,
+        shell: Option<&Token>,
+        directory: Option<&Token>,
+        search_path: &std::ffi::OsStr,
+    ) -> Result<Script, Unready> {
+        let evaluator = self.evaluator_of(frame, &prepared.contexts);
+        let optional = |token: Option<&Token>| {
+            token
+                .map(|token| evaluator.string(token))
+                .transpose()
+                .map(|text| text.filter(|text| !text.is_empty()))
+                .map_err(Unready::Evaluation)
+        };
+        // Defaults of the job do not apply inside composite actions (SPEC S-24).
+        let default = |value: &Option<String>| {
+            (!frame.is_composite())
+                .then(|| value.clone())
+                .flatten()
+                .filter(|text| !text.is_empty())
+        };
+        let shell = optional(shell)?.or_else(|| default(&self.default_shell));
+        let directory = optional(directory)?.or_else(|| default(&self.default_directory));
+        Ok(Script {
+            text: evaluator.string(run).map_err(Unready::Evaluation)?,
+            shell: match shell {
+                Some(value) => {
+                    Shell::parse(&value).map_err(|error| Unready::Message(error.to_string()))?
+                }
+                None => self.fallback_shell(search_path),
+            },
+            directory: self.directory(directory.as_deref()),
+        })
+    }
+
+    fn explain(&self, frame: &Frame, prepared: &Prepared<'_>, unready: &Unready) {
+        match unready {
+            Unready::Message(message) => self.say(Some(&prepared.key), Level::Error, message),
+            Unready::Evaluation(error) => match frame.source() {
+                Some(source) => self.annotate_in(Some(&prepared.key), error, source),
+                None => self.annotate(Some(&prepared.key), error),
+            },
+        }
+    }
+
+    fn describe_script(&self, prepared: &Prepared<'_>, script: &Script, program: &PathBuf) {
+        let mask = |text: &str| self.masker.mask(text).into_owned();
+        self.emit(
+            Some(&prepared.key),
+            EventKind::StepDetails {
+                script: Some(mask(&script.text)),
+                shell: Some(mask(&script.shell.describe(program))),
+                with: Vec::new(),
+                env: self.masked_env(prepared),
+            },
+        );
+    }
+
+    /// The `env` context, for the log.
+    pub fn masked_env(&self, prepared: &Prepared<'_>) -> Vec<(String, String)> {
+        prepared
+            .env
+            .iter()
+            .map(|(name, value)| (name.clone(), self.masker.mask(value).into_owned()))
+            .collect()
+    }
+}

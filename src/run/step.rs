@@ -1,0 +1,495 @@
+//! A step's life: prepare (contexts → what to do), execute, absorb (SPEC 6.1).
+
+use std::time::{Duration, Instant};
+
+use indexmap::IndexMap;
+
+use super::command_files::CommandFiles;
+use super::composite::Frame;
+use super::context::{Contexts, Status};
+use super::job::{Job, env_value, optional_minutes};
+use super::state::{Effects, StepRecord};
+use super::uses::path_of;
+use crate::event::{Conclusion, EventKind, Level, Phase, StepKey};
+use crate::expr::Object;
+use crate::workflow::evaluate::{EvalError, Evaluator};
+use crate::workflow::{Condition, Step, StepKind, TokenKind};
+
+/// What a step needs to run, evaluated.
+#[derive(Debug)]
+pub(super) struct Prepared<'a> {
+    pub step: &'a Step,
+    /// Its place in its scope, from 1.
+    pub place: usize,
+    pub key: StepKey,
+    pub github: Object,
+    /// The `env` context of the step.
+    pub env: IndexMap<String, String>,
+    /// What the step's own `env` gave.
+    pub own_env: IndexMap<String, String>,
+    pub contexts: Contexts,
+    pub files: CommandFiles,
+    pub deadline: Option<Instant>,
+}
+
+/// How the work of a step ended.
+#[derive(Debug)]
+pub(super) struct Worked {
+    pub outcome: Conclusion,
+    pub exit_code: Option<i32>,
+    pub effects: Effects,
+}
+
+impl Worked {
+    pub fn ended(outcome: Conclusion) -> Self {
+        Self {
+            outcome,
+            exit_code: None,
+            effects: Effects::default(),
+        }
+    }
+
+    pub fn failed() -> Self {
+        Self::ended(Conclusion::Failure)
+    }
+}
+
+/// What a scope learns of a step that is over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ran {
+    /// Its `if` could not be evaluated.
+    pub condition_failed: bool,
+}
+
+impl Job {
+    /// Runs one step of a scope, or skips it, and records how it ended.
+    pub async fn run_step(&mut self, frame: &mut Frame, step: &Step, place: usize) -> Ran {
+        self.note_cancel();
+        if frame.is_composite() && self.cancel.is_cancelled() {
+            frame.status = Conclusion::Cancelled;
+        }
+        let started = Instant::now();
+        let github = self.step_github(frame, &step.id);
+        let env = self.frame_env(frame);
+        let contexts = self.contexts(frame, github.clone(), &env);
+        let (own_env, contexts, failure) = self.evaluate_env(frame, step, env, contexts);
+        let key = self.key_of(frame, step, place, &contexts);
+
+        if let Some(error) = failure {
+            self.emit(Some(&key), EventKind::StepStarted);
+            self.fail_by(frame, &key, &error);
+            let worked = Worked::failed();
+            self.finish(frame, step, &key, &contexts, worked, started);
+            return Ran {
+                condition_failed: false,
+            };
+        }
+        match self
+            .evaluator_of(frame, &contexts)
+            .condition(&step.condition)
+        {
+            Ok(true) => {}
+            Ok(false) => {
+                self.skip(frame, step, &key);
+                return Ran {
+                    condition_failed: false,
+                };
+            }
+            Err(error) => {
+                self.emit(Some(&key), EventKind::StepStarted);
+                self.fail_by(frame, &key, &error);
+                let worked = Worked::failed();
+                self.finish(frame, step, &key, &contexts, worked, started);
+                return Ran {
+                    condition_failed: true,
+                };
+            }
+        }
+
+        self.emit(Some(&key), EventKind::StepStarted);
+        let worked = self
+            .work(frame, step, place, key.clone(), github, own_env, &contexts)
+            .await;
+        self.finish(frame, step, &key, &contexts, worked, started);
+        Ran {
+            condition_failed: false,
+        }
+    }
+
+    /// Evaluates the step's own `env` over the job's (SPEC S-1, C-10).
+    fn evaluate_env(
+        &self,
+        frame: &Frame,
+        step: &Step,
+        mut env: IndexMap<String, String>,
+        mut contexts: Contexts,
+    ) -> (IndexMap<String, String>, Contexts, Option<EvalError>) {
+        let Some(token) = &step.env else {
+            return (IndexMap::new(), contexts, None);
+        };
+        match self.evaluator_of(frame, &contexts).string_map(token) {
+            Ok(own) => {
+                env.extend(own.iter().map(|(k, v)| (k.clone(), v.clone())));
+                contexts.set("env", env_value(&env));
+                (own, contexts, None)
+            }
+            Err(error) => (IndexMap::new(), contexts, Some(error)),
+        }
+    }
+
+    /// Does what the step is for, and takes in its effects.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one prepared step")]
+    async fn work(
+        &mut self,
+        frame: &mut Frame,
+        step: &Step,
+        place: usize,
+        key: StepKey,
+        mut github: Object,
+        own_env: IndexMap<String, String>,
+        contexts: &Contexts,
+    ) -> Worked {
+        let files = match CommandFiles::create(&self.directories.file_commands) {
+            Ok(files) => files,
+            Err(error) => {
+                self.say(
+                    Some(&key),
+                    Level::Error,
+                    &format!("can not make the step's command files: {error}"),
+                );
+                return Worked::failed();
+            }
+        };
+        files.apply(&mut github);
+        let mut contexts = contexts.clone();
+        contexts.set("github", crate::expr::Value::Object(github.clone().into()));
+        let timeout = match optional_minutes(
+            &self.evaluator_of(frame, &contexts),
+            step.timeout_minutes.as_ref(),
+        ) {
+            Ok(minutes) => minutes,
+            Err(error) => {
+                // SPEC S-2: said, and the step still runs.
+                self.fail_by(frame, &key, &error);
+                None
+            }
+        };
+        let own_deadline =
+            timeout.map(|minutes| Instant::now() + Duration::from_secs(minutes * 60));
+        let mut env = self.frame_env(frame);
+        env.extend(own_env.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let prepared = Prepared {
+            step,
+            place,
+            key,
+            github,
+            env,
+            own_env,
+            contexts,
+            files,
+            deadline: earlier(frame.deadline, own_deadline),
+        };
+        let mut worked = match &step.kind {
+            StepKind::Run {
+                run,
+                shell,
+                working_directory,
+            } => {
+                self.run_script(
+                    frame,
+                    &prepared,
+                    run,
+                    shell.as_ref(),
+                    working_directory.as_ref(),
+                )
+                .await
+            }
+            StepKind::Uses { uses, with } => {
+                self.run_action(frame, &prepared, uses, with.as_ref()).await
+            }
+            StepKind::Wait(_) | StepKind::WaitAll | StepKind::Cancel(_) | StepKind::Parallel(_) => {
+                // Such a job is unavailable before it starts; this is the belt to those braces.
+                self.say(
+                    Some(&prepared.key),
+                    Level::Error,
+                    "background steps can not run here yet",
+                );
+                Worked::failed()
+            }
+        };
+        if own_deadline.is_some_and(|at| at <= Instant::now())
+            && worked.outcome != Conclusion::Success
+            && let Some(minutes) = timeout
+        {
+            self.say(
+                Some(&prepared.key),
+                Level::Error,
+                &format!(
+                    "The action '{}' has timed out after {minutes} minutes.",
+                    prepared.key.name
+                ),
+            );
+            worked.outcome = Conclusion::Failure;
+        }
+        worked
+    }
+
+    /// Whether this step goes on when the job is cancelled (SPEC X-2).
+    pub fn survives(&self, frame: &Frame, prepared: &Prepared<'_>) -> bool {
+        frame.survives_cancel()
+            && self.holds_when_cancelled(frame, &prepared.step.condition, &prepared.contexts)
+    }
+
+    fn holds_when_cancelled(
+        &self,
+        frame: &Frame,
+        condition: &Condition,
+        contexts: &Contexts,
+    ) -> bool {
+        if condition.text.is_none() {
+            return false;
+        }
+        let mut contexts = contexts.clone();
+        contexts.status = Status::Step {
+            job: Conclusion::Cancelled,
+            composite: frame.is_composite().then_some(Conclusion::Cancelled),
+        };
+        self.evaluator_of(frame, &contexts)
+            .condition(condition)
+            .unwrap_or(false)
+    }
+
+    pub fn evaluator_of<'a>(&'a self, frame: &'a Frame, contexts: &'a Contexts) -> Evaluator<'a> {
+        Evaluator {
+            context: contexts,
+            source: frame.source().unwrap_or(&self.invocation.workflow.source),
+        }
+    }
+
+    fn fail_by(&self, frame: &Frame, key: &StepKey, error: &EvalError) {
+        match frame.source() {
+            Some(source) => self.annotate_in(Some(key), error, source),
+            None => self.annotate(Some(key), error),
+        }
+    }
+
+    /// The key that a step's events carry; a step of a composite action is nested in its outer step's.
+    fn key_of(&self, frame: &Frame, step: &Step, place: usize, contexts: &Contexts) -> StepKey {
+        let name = self.display_name(frame, step, contexts);
+        match path_of(frame, place).split_first() {
+            Some((outer, nested)) if !nested.is_empty() => StepKey {
+                nested: nested.to_vec(),
+                ..self.step_key(*outer, None, &name, Phase::Main)
+            },
+            _ => self.step_key(place, step.user_id(), &name, Phase::Main),
+        }
+    }
+
+    /// The name of a step (SPEC S-8).
+    pub fn display_name(&self, frame: &Frame, step: &Step, contexts: &Contexts) -> String {
+        let evaluator = self.evaluator_of(frame, contexts);
+        if let Some(token) = &step.name {
+            let name = evaluator
+                .string(token)
+                .unwrap_or_else(|_| raw_text(&token.kind));
+            if !name.trim().is_empty() {
+                return first_line(&name);
+            }
+        }
+        match &step.kind {
+            StepKind::Run { run, .. } => {
+                let script = evaluator
+                    .string(run)
+                    .unwrap_or_else(|_| raw_text(&run.kind));
+                format!("Run {}", first_line(&script))
+            }
+            StepKind::Uses { uses, .. } => {
+                format!("Run {}", uses.value.trim_start_matches("docker://"))
+            }
+            StepKind::Wait(_) => "Wait".to_owned(),
+            StepKind::WaitAll => "Wait for all".to_owned(),
+            StepKind::Cancel(_) => "Cancel".to_owned(),
+            StepKind::Parallel(_) => "Parallel group".to_owned(),
+        }
+    }
+
+    fn skip(&mut self, frame: &mut Frame, step: &Step, key: &StepKey) {
+        let reason = match &step.condition.text {
+            Some(text) => format!("if: {}", text.value.trim()),
+            None if frame.is_composite() => format!("the action is {}", past(frame.status)),
+            None => format!("the job is {}", past(self.state.status)),
+        };
+        let reason = self.masker.mask(&reason).into_owned();
+        self.emit(Some(key), EventKind::StepSkipped { reason });
+        self.record(
+            frame,
+            step,
+            IndexMap::new(),
+            Conclusion::Skipped,
+            Conclusion::Skipped,
+        );
+    }
+
+    /// Absorbs a finished step: env, path, outputs, results, `continue-on-error` (SPEC S-2 to S-5).
+    fn finish(
+        &mut self,
+        frame: &mut Frame,
+        step: &Step,
+        key: &StepKey,
+        contexts: &Contexts,
+        mut worked: Worked,
+        started: Instant,
+    ) {
+        self.state.absorb(&worked.effects);
+        if worked.effects.failed && worked.outcome == Conclusion::Success {
+            worked.outcome = Conclusion::Failure;
+        }
+        let conclusion = if worked.outcome == Conclusion::Failure
+            && self.continues_on_error(frame, step, key, contexts)
+        {
+            Conclusion::Success
+        } else {
+            worked.outcome
+        };
+        self.record(
+            frame,
+            step,
+            worked.effects.outputs,
+            worked.outcome,
+            conclusion,
+        );
+        self.note_cancel();
+        if frame.is_composite() {
+            frame.status = worse(frame.status, conclusion);
+        } else {
+            self.state.conclude(conclusion);
+        }
+        self.emit(
+            Some(key),
+            EventKind::StepFinished {
+                outcome: worked.outcome,
+                conclusion,
+                duration_ms: millis(started),
+                exit_code: worked.exit_code,
+            },
+        );
+    }
+
+    fn continues_on_error(
+        &self,
+        frame: &Frame,
+        step: &Step,
+        key: &StepKey,
+        contexts: &Contexts,
+    ) -> bool {
+        let Some(token) = &step.continue_on_error else {
+            return false;
+        };
+        match self.evaluator_of(frame, contexts).boolean(token) {
+            Ok(value) => value,
+            Err(error) => {
+                self.fail_by(frame, key, &error);
+                false
+            }
+        }
+    }
+
+    fn record(
+        &self,
+        frame: &mut Frame,
+        step: &Step,
+        outputs: IndexMap<String, String>,
+        outcome: Conclusion,
+        conclusion: Conclusion,
+    ) {
+        if let Some(id) = step.user_id() {
+            frame.steps.record(
+                id,
+                StepRecord {
+                    outputs,
+                    outcome,
+                    conclusion,
+                },
+            );
+        }
+    }
+}
+
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// Merges a step's result into its composite action's (SPEC S-5).
+fn worse(current: Conclusion, new: Conclusion) -> Conclusion {
+    match (current, new) {
+        (Conclusion::Cancelled, _) | (_, Conclusion::Skipped) => current,
+        (_, Conclusion::Cancelled) => Conclusion::Cancelled,
+        (Conclusion::Failure, _) | (_, Conclusion::Failure) => Conclusion::Failure,
+        _ => Conclusion::Success,
+    }
+}
+
+fn past(status: Conclusion) -> &'static str {
+    match status {
+        Conclusion::Success => "succeeding",
+        Conclusion::Failure => "failing",
+        Conclusion::Cancelled => "cancelled",
+        Conclusion::Skipped => "skipped",
+    }
+}
+
+/// A token as it was written, for a name that can not be evaluated yet.
+fn raw_text(kind: &TokenKind) -> String {
+    match kind {
+        TokenKind::String(text) => text.clone(),
+        TokenKind::Bool(value) => value.to_string(),
+        TokenKind::Number(value) => crate::expr::format_number(*value),
+        TokenKind::Expression(expr) => format!("${{{{ {} }}}}", expr.source()),
+        _ => String::new(),
+    }
+}
+
+/// The first line with something on it, as step names show it (SPEC S-8).
+pub(super) fn first_line(text: &str) -> String {
+    text.trim_start()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// Milliseconds since `started`.
+pub(super) fn millis(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worse_result_counts() {
+        // SPEC S-5
+        use Conclusion::{Cancelled, Failure, Skipped, Success};
+        let cases = [
+            (Success, Success, Success),
+            (Success, Skipped, Success),
+            (Success, Failure, Failure),
+            (Failure, Success, Failure),
+            (Failure, Cancelled, Cancelled),
+            (Cancelled, Failure, Cancelled),
+        ];
+        for (current, new, merged) in cases {
+            assert_eq!(worse(current, new), merged, "{current} + {new}");
+        }
+    }
+
+    #[test]
+    fn names_are_one_line() {
+        assert_eq!(first_line("\n  echo a\necho b"), "echo a");
+        assert_eq!(first_line(""), "");
+    }
+}

@@ -1,0 +1,244 @@
+//! The checkout of the own repository: what `actions/checkout` does, from the local tree and without a network.
+
+use std::path::Path;
+
+use super::destination::{clear, destination, make_way};
+use super::entry::Entry;
+use super::git_folder::Plan;
+use super::head::History;
+use super::refs::{self, Wanted};
+use super::request::{CheckoutRequest, Submodules};
+use super::snapshot::{Snapshot, bring_commit, commit_entries};
+use super::source::Source;
+use super::sparse::Sparse;
+use super::submodule::{self, Brought};
+use super::{Content, Options, Result, WorkspaceError, lfs};
+
+/// What `github.sha` and `github.ref` say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    pub sha: String,
+    /// `refs/heads/main`, `refs/tags/v1`, `refs/pull/7/merge`.
+    pub git_ref: String,
+    pub ref_name: String,
+    pub remote_url: Option<String>,
+    /// How the user's repository calls the remote; in the workspace it is `origin`.
+    pub remote_name: String,
+}
+
+impl Target {
+    fn has_commit(&self) -> bool {
+        self.sha.bytes().any(|b| b != b'0')
+    }
+}
+
+/// What a checkout did: the action's outputs and the lines of its log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checkout {
+    pub commit: String,
+    pub ref_: String,
+    pub log: Vec<String>,
+}
+
+/// Brings the tree that the request asks for into the workspace.
+pub fn checkout(
+    snapshot: &Snapshot,
+    options: &Options,
+    request: &CheckoutRequest,
+    target: &Target,
+    workspace: &Path,
+) -> Result<Checkout> {
+    let dest = destination(workspace, request.path.as_deref())?;
+    spare_own_tree(options, &dest)?;
+    let sparse = Sparse::of(request);
+    let source = Source::open(options)?;
+    let asked = request.ref_.as_deref();
+    let found = match &source {
+        Some(source) if asked.is_some() || target.has_commit() => {
+            Some((source, refs::wanted(source, asked, target)?))
+        }
+        _ => None,
+    };
+    if let (Some(git_ref), None) = (asked, &found) {
+        return Err(WorkspaceError::NoGit {
+            root: options.root.clone(),
+            git_ref: git_ref.to_owned(),
+        });
+    }
+    clear(&dest, request.clean)?;
+    let Some((source, wanted)) = found else {
+        return without_commit(snapshot, &sparse, target, &dest);
+    };
+    let mut log = Vec::new();
+    let as_it_stands = asked.is_none() && snapshot.head() == Some(wanted.commit);
+    let entries = if as_it_stands {
+        as_it_is(snapshot, options, &sparse, &dest, &mut log)?
+    } else {
+        exactly(source, &wanted, &sparse, &dest, &mut log)?
+    };
+    let placed = Placed {
+        source,
+        options,
+        request,
+        sparse: &sparse,
+        dest: &dest,
+        entries: &entries,
+        as_it_stands,
+    };
+    placed.finish(&wanted, target, &mut log)?;
+    Ok(Checkout {
+        commit: wanted.commit.to_string(),
+        ref_: wanted.output,
+        log,
+    })
+}
+
+/// A checkout whose files are in place.
+struct Placed<'a> {
+    source: &'a Source,
+    options: &'a Options,
+    request: &'a CheckoutRequest,
+    sparse: &'a Sparse,
+    dest: &'a Path,
+    entries: &'a [Entry],
+    as_it_stands: bool,
+}
+
+impl Placed<'_> {
+    /// Adds LFS content, `.git` and submodules.
+    fn finish(&self, wanted: &Wanted, target: &Target, log: &mut Vec<String>) -> Result<()> {
+        let Self {
+            source,
+            options,
+            request,
+            sparse,
+            dest,
+            entries,
+            as_it_stands,
+        } = *self;
+        if request.lfs {
+            let here = entries.iter().filter(|entry| sparse.includes(&entry.path));
+            let filled = lfs::fill(here, dest, source.repo.commondir(), &options.root)?;
+            log.push(format!("{filled} files from LFS"));
+        }
+        let git_folder = (!options.below_top_level).then(|| dest.join(".git"));
+        if let Some(folder) = &git_folder {
+            let depth = request.depth();
+            let history = History::of(source, wanted, target, depth, request.fetch_tags)?;
+            if depth == 0 && !history.shallow.is_empty() {
+                log.push("the local clone is shallow: its history is all there is".to_owned());
+            }
+            Plan {
+                source,
+                history: &history,
+                entries,
+                sparse,
+                remote_url: target.remote_url.as_deref(),
+                tree: dest,
+                folder: folder.clone(),
+            }
+            .make()?;
+        }
+        if request.submodules == Submodules::No {
+            return Ok(());
+        }
+        let tree = Brought {
+            source,
+            root: &options.root,
+            dest,
+            entries,
+            git_folder,
+            as_it_stands: as_it_stands && options.content == Content::WorkingTree,
+            depth: request.depth(),
+            recursive: request.submodules == Submodules::Recursive,
+            lfs: request.lfs,
+        };
+        submodule::bring(&tree, sparse, log)
+    }
+}
+
+/// A destination is emptied: it may not be, or hold, the tree that all comes from.
+fn spare_own_tree(options: &Options, dest: &Path) -> Result<()> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if options.root.starts_with(dest) || real(&options.root).starts_with(real(dest)) {
+        return Err(WorkspaceError::OwnTree(dest.to_owned()));
+    }
+    Ok(())
+}
+
+/// A folder without git, or a repository without a commit: its files are all there is.
+fn without_commit(
+    snapshot: &Snapshot,
+    sparse: &Sparse,
+    target: &Target,
+    dest: &Path,
+) -> Result<Checkout> {
+    let chosen: Vec<&Entry> = snapshot
+        .entries()
+        .iter()
+        .filter(|entry| sparse.includes(&entry.path))
+        .collect();
+    snapshot.place(&chosen, dest)?;
+    Ok(Checkout {
+        commit: target.sha.clone(),
+        ref_: target.git_ref.clone(),
+        log: vec!["there is no commit here, so the workspace has no .git".to_owned()],
+    })
+}
+
+fn as_it_is(
+    snapshot: &Snapshot,
+    options: &Options,
+    sparse: &Sparse,
+    dest: &Path,
+    log: &mut Vec<String>,
+) -> Result<Vec<Entry>> {
+    let chosen: Vec<&Entry> = snapshot
+        .entries()
+        .iter()
+        .filter(|entry| sparse.includes(&entry.path))
+        .collect();
+    make_way(dest, &chosen)?;
+    let gone = snapshot.place(&chosen, dest)?;
+    let what = match options.content {
+        Content::WorkingTree => "the working tree",
+        Content::Staged => "the index",
+        Content::Clean => "the commit",
+    };
+    let changes = snapshot.changes();
+    let uncommitted = if changes.is_empty() {
+        String::new()
+    } else {
+        format!(" (uncommitted: {changes})")
+    };
+    log.push(format!(
+        "{} files of {what}{uncommitted}",
+        chosen.len() - gone.len()
+    ));
+    let placed = chosen
+        .into_iter()
+        .filter(|entry| !gone.contains(&entry.path));
+    Ok(placed.cloned().collect())
+}
+
+fn exactly(
+    source: &Source,
+    wanted: &Wanted,
+    sparse: &Sparse,
+    dest: &Path,
+    log: &mut Vec<String>,
+) -> Result<Vec<Entry>> {
+    let commit = wanted.commit;
+    let entries = commit_entries(source, commit)?;
+    let chosen: Vec<&Entry> = entries
+        .iter()
+        .filter(|entry| sparse.includes(&entry.path))
+        .collect();
+    make_way(dest, &chosen)?;
+    bring_commit(source, &entries, &chosen, dest)?;
+    log.push(format!(
+        "{} files of commit {commit}, without uncommitted changes",
+        chosen.len()
+    ));
+    Ok(entries)
+}

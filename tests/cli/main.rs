@@ -1,0 +1,15 @@
+//! lrun from the outside: a scratch repository, a command line, what comes out.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod commands;
+mod events;
+mod exit_codes;
+mod lrun;
+mod output;
+mod redactor;
+mod settings;
+mod signals;
+mod steps;
+mod workspace;
+mod wrong_greens;

@@ -1,0 +1,294 @@
+//! What ends a run from outside, and what it leaves: nothing.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::Child;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::lrun::Lrun;
+
+/// Long enough for any machine; reached only by a failure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A run under way, its plain log read line by line.
+struct Running {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Running {
+    fn start(lrun: &Lrun) -> Self {
+        let mut child = lrun.start();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut stderr = child.stderr.take().unwrap();
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        thread::spawn(move || stderr.read_to_end(&mut Vec::new()));
+        let seen = Vec::new();
+        Self { child, lines, seen }
+    }
+
+    /// Waits for a line of the log that ends so.
+    #[track_caller]
+    fn wait_for(&mut self, end: &str) {
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            let found = line.ends_with(end);
+            self.seen.push(line);
+            if found {
+                return;
+            }
+        }
+        panic!("no line ends with {end:?}: {:#?}", self.seen);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().try_into().unwrap());
+        kill(pid, signal).unwrap();
+    }
+
+    /// The exit code, once the log is over.
+    #[track_caller]
+    fn end(&mut self) -> Option<i32> {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.seen.push(line),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("never ends: {:#?}", self.seen),
+            }
+        }
+        self.child.wait().unwrap().code()
+    }
+
+    fn said(&self, text: &str) -> bool {
+        self.seen.iter().any(|line| line.ends_with(text))
+    }
+
+    /// The tracking id that the step of a job printed.
+    fn tracking(&self) -> String {
+        let line = self
+            .seen
+            .iter()
+            .find(|line| line.contains("github_"))
+            .unwrap();
+        line.split_whitespace().last().unwrap().to_owned()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+    }
+}
+
+/// A fifo whose end tells that every process which wrote to it is gone.
+struct Alive(mpsc::Receiver<()>);
+
+impl Alive {
+    fn watch(path: &Path) -> Self {
+        let path = path.to_owned();
+        let (sender, gone) = mpsc::channel();
+        thread::spawn(move || {
+            let mut fifo = fs::File::open(path).unwrap();
+            fifo.read_to_end(&mut Vec::new()).unwrap();
+            _ = sender.send(());
+        });
+        Self(gone)
+    }
+
+    #[track_caller]
+    fn all_gone(&self) {
+        self.0
+            .recv_timeout(PATIENCE)
+            .expect("a process outlives the run");
+    }
+}
+
+/// A repository with two fifos: one that nobody writes to, one that tells who lives.
+fn repository(steps: &str) -> (Lrun, Alive) {
+    let lrun = Lrun::new()
+        .workflow(
+            "ci.yml",
+            &format!(
+                "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n      - uses: ./mine\n{steps}"
+            ),
+        )
+        .file("mine/action.yml", "name: M\nruns: { using: node20, main: main.js, post: post.js }\n")
+        .file("mine/main.js", "console.log('main')")
+        .file("mine/post.js", "console.log('post')")
+        .commit()
+        .args(["push"]);
+    for name in ["never", "alive"] {
+        let path = lrun.scratch().join(name);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    }
+    let alive = Alive::watch(&lrun.scratch().join("alive"));
+    (lrun, alive)
+}
+
+const WAIT: &str = "      - name: Wait
+        run: |
+          exec 9> {SCRATCH}/alive
+          cat {SCRATCH}/never &
+          echo $RUNNER_TRACKING_ID
+          echo ready
+          cat {SCRATCH}/never
+      - run: echo never
+      - if: cancelled()
+        run: echo was cancelled
+      - if: always()
+        run: echo always
+";
+
+#[cfg(target_os = "linux")]
+fn assert_no_process_of(tracking: &str) {
+    for entry in fs::read_dir("/proc").unwrap() {
+        let path = entry.unwrap().path();
+        let environ = fs::read(path.join("environ")).unwrap_or_default();
+        let environ = String::from_utf8_lossy(&environ);
+        assert!(!environ.contains(tracking), "{} lives on", path.display());
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn assert_no_process_of(_: &str) {}
+
+fn cancelled_by(signal: Signal) -> Option<i32> {
+    let (lrun, alive) = repository(WAIT);
+    let mut run = Running::start(&lrun);
+    run.wait_for("] ready");
+    run.signal(signal);
+    let code = run.end();
+    for text in ["] main", "] was cancelled", "] always", "] post"] {
+        assert!(run.said(text), "{text}: {:#?}", run.seen);
+    }
+    assert!(!run.said("] never"), "{:#?}", run.seen);
+    assert!(
+        run.seen.iter().any(|line| line.contains("cancelled in")),
+        "{:#?}",
+        run.seen
+    );
+    alive.all_gone();
+    assert_no_process_of(&run.tracking());
+    code
+}
+
+#[test]
+fn an_interrupt_cancels_and_tidies_up() {
+    assert_eq!(cancelled_by(Signal::SIGINT), Some(130));
+}
+
+#[test]
+fn a_request_to_end_does_too() {
+    assert_eq!(cancelled_by(Signal::SIGTERM), Some(143));
+}
+
+#[test]
+fn the_second_interrupt_kills() {
+    let steps = "      - run: echo ready; cat {SCRATCH}/never
+      - if: always()
+        run: |
+          exec 9> {SCRATCH}/alive
+          trap '' INT TERM
+          echo $RUNNER_TRACKING_ID
+          echo holding
+          until cat {SCRATCH}/never; do :; done
+      - if: always()
+        run: echo too late
+";
+    let (lrun, alive) = repository(steps);
+    let mut run = Running::start(&lrun);
+    run.wait_for("] ready");
+    run.signal(Signal::SIGINT);
+    run.wait_for("] holding");
+    run.signal(Signal::SIGINT);
+    assert_eq!(run.end(), Some(130));
+    assert!(!run.said("] too late"), "{:#?}", run.seen);
+    alive.all_gone();
+    assert_no_process_of(&run.tracking());
+}
+
+#[test]
+fn a_job_that_waits_for_its_turn_is_told() {
+    let (lrun, alive) = repository(&format!(
+        "{WAIT}  b:\n    needs: a\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo b runs\n  c:\n    needs: a\n    if: always()\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo c runs\n"
+    ));
+    let mut run = Running::start(&lrun);
+    run.wait_for("] ready");
+    run.signal(Signal::SIGINT);
+    assert_eq!(run.end(), Some(130));
+    // SPEC E-68: conditions of jobs that did not start still count.
+    assert!(
+        !run.said("] b runs") && run.said("] c runs"),
+        "{:#?}",
+        run.seen
+    );
+    alive.all_gone();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn nothing_outlives_lrun_when_it_is_killed() {
+    let steps = "      - run: |
+          exec 9> {SCRATCH}/alive
+          cat {SCRATCH}/never &
+          setsid cat {SCRATCH}/never &
+          echo $RUNNER_TRACKING_ID
+          echo ready
+          cat {SCRATCH}/never
+";
+    let (lrun, alive) = repository(steps);
+    let mut run = Running::start(&lrun);
+    run.wait_for("] ready");
+    run.signal(Signal::SIGKILL);
+    alive.all_gone();
+    assert_no_process_of(&run.tracking());
+    assert_eq!(run.end(), None);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn orphans_end_with_the_job_but_for_those_that_opt_out() {
+    // SPEC H-5.
+    let steps = "      - run: |
+          echo $RUNNER_TRACKING_ID
+          cat {SCRATCH}/never > /dev/null 2>&1 9> {SCRATCH}/alive &
+          RUNNER_TRACKING_ID= cat {SCRATCH}/never > /dev/null 2>&1 &
+          echo $! > {SCRATCH}/server
+";
+    let (lrun, alive) = repository(steps);
+    let mut run = Running::start(&lrun);
+    assert_eq!(run.end(), Some(0));
+    alive.all_gone();
+    assert_no_process_of(&run.tracking());
+    let server = fs::read_to_string(lrun.scratch().join("server")).unwrap();
+    let server = Pid::from_raw(server.trim().parse().unwrap());
+    kill(server, Signal::SIGKILL).expect("the server lives on");
+}
+
+#[test]
+fn nothing_stays_in_the_temporary_folder() {
+    let (lrun, _alive) = repository("      - run: echo 1 > $RUNNER_TEMP/file\n");
+    let mut run = Running::start(&lrun);
+    assert_eq!(run.end(), Some(0));
+    let left: Vec<_> = fs::read_dir(lrun.scratch().join("tmp")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+    // Release the watcher of a fifo that this run never opened.
+    drop(
+        fs::OpenOptions::new()
+            .write(true)
+            .open(lrun.scratch().join("alive")),
+    );
+}
