@@ -137,15 +137,22 @@ pub fn read_workflow(source: Arc<SourceFile>, options: &ReadOptions) -> Reading 
     let broken = diagnostics.iter().any(Diagnostic::is_error);
     let mut converter = Converter::new(&source, options.delimiters());
     let on = token.get("on").map(|on| triggers::read(&mut converter, on));
-    let mut workflow = None;
-    if !broken {
-        workflow = converter.workflow(&token, on.clone().unwrap_or_default());
-        if options.complete && !converter.has_errors() {
-            converter.complete(&token, workflow.as_ref());
-        }
+    // A broken tree is read on, so that all faults are said at once; what it comes to is not used.
+    let workflow = converter.workflow(&token, on.clone().unwrap_or_default());
+    if options.complete && !broken && !converter.has_errors() {
+        converter.complete(&token, workflow.as_ref());
     }
     let broken = broken || converter.has_errors();
-    diagnostics.append(&mut converter.diagnostics);
+    let known = |one: &Diagnostic| {
+        let mut all = diagnostics.iter();
+        all.any(|other| other.span == one.span && other.message == one.message)
+    };
+    let more: Vec<_> = converter
+        .diagnostics
+        .into_iter()
+        .filter(|one| !known(one))
+        .collect();
+    diagnostics.extend(more);
     diagnostics.sort_by_key(|one| one.span.map(|span| span.start));
     diagnostics.truncate(MAX_DIAGNOSTICS);
     Reading {
