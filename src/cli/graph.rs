@@ -61,11 +61,15 @@ fn entry(workflow: &WorkflowOutline) -> Value {
 
 fn needs(workflow: &WorkflowOutline) -> Vec<Needs<'_>> {
     let jobs = workflow.jobs.iter();
-    jobs.map(|job| {
-        let needs = job.needs.iter().map(String::as_str).collect();
-        (job.id.as_str(), needs)
-    })
-    .collect()
+    jobs.map(|job| (job.id.as_str(), before(job))).collect()
+}
+
+/// The needs of a job; the first ones of a called workflow wait for their caller.
+fn before(job: &JobOutline) -> Vec<&str> {
+    match job.id.rsplit_once('.') {
+        Some((caller, _)) if job.needs.is_empty() => vec![caller],
+        _ => job.needs.iter().map(String::as_str).collect(),
+    }
 }
 
 fn label(job: &JobOutline) -> String {
@@ -148,7 +152,7 @@ fn edges(place: usize, workflow: &WorkflowOutline) -> Vec<(String, String)> {
     };
     let mut edges = Vec::new();
     for job in &workflow.jobs {
-        for need in job.needs.iter().filter_map(|need| known(need)) {
+        for need in before(job).into_iter().filter_map(known) {
             edges.push((node(place, &need.id), node(place, &job.id)));
         }
     }

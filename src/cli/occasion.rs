@@ -128,7 +128,7 @@ fn with_reading_errors(mut error: CliError, files: &[WorkflowFile]) -> CliError 
     error
 }
 
-fn select_error(error: &SelectError) -> CliError {
+pub fn select_error(error: &SelectError) -> CliError {
     let wrong = CliError::new(error.to_string());
     match error.help() {
         Some(help) => wrong.hint(help),
@@ -187,6 +187,21 @@ impl Occasion {
         );
         self.called = library;
         self.diagnostics = diagnostics;
+    }
+
+    /// Refuses an `--input` that no workflow about to run declares.
+    pub fn check_declared(&self, given: &GivenInputs) -> Result<(), CliError> {
+        let workflows: Vec<&Workflow> = self
+            .triggered()
+            .filter_map(|(file, _)| file.workflow.as_deref())
+            .collect();
+        inputs::check_declared(&workflows, &self.event.name, &given.typed).map_err(|error| {
+            let wrong = CliError::new(error.to_string());
+            match error.help() {
+                Some(help) => wrong.hint(help),
+                None => wrong,
+            }
+        })
     }
 
     /// The inputs of one workflow, typed and as the event carries them.

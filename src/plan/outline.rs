@@ -22,6 +22,8 @@ pub struct WorkflowOutline {
     pub events: Vec<String>,
     pub triggered: bool,
     pub reason: String,
+    /// It lists the event, and only its filters keep it out.
+    pub filtered: bool,
     /// The way to run it anyway.
     pub help: Option<String>,
     /// Filters that `-j` or `-W` lifted.

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -104,7 +104,7 @@ pub struct Ended {
     pub conclusion: Conclusion,
     /// Legs that could not run here.
     pub unavailable: usize,
-    /// 0, 1 or 3 (DESIGN 7); signals are the door's affair.
+    /// 0, 1, 3, 130 or 143 (DESIGN 7).
     pub exit_code: u8,
 }
 
@@ -119,6 +119,8 @@ pub struct Work {
     /// Lines for the user.
     pub notes: Vec<String>,
     pub called: Library,
+    /// Exit code of the signal that ended the run; 0 without one.
+    pub signal: Arc<AtomicU8>,
     /// The command that runs only the failed jobs again, given their ids.
     pub rerun: Box<dyn Fn(&[String]) -> String + Send + Sync>,
 }
@@ -174,7 +176,7 @@ pub async fn run(
         invocations.map(|invocation| schedule::run_jobs(Arc::clone(&run), invocation)),
     );
     let results = with_ticks(&run, all).await;
-    run.finish(&results, started, &work.rerun)
+    run.finish(&results, started, &work)
 }
 
 /// Waits, and gives listeners their moments meanwhile.
@@ -272,7 +274,7 @@ impl Run {
         &self,
         results: &[IndexMap<String, Arc<JobResult>>],
         started: Instant,
-        rerun: &(dyn Fn(&[String]) -> String + Send + Sync),
+        work: &Work,
     ) -> Ended {
         if let Err(error) = std::fs::remove_dir_all(&self.options.directory)
             && error.kind() != std::io::ErrorKind::NotFound
@@ -290,7 +292,9 @@ impl Run {
         }
         let unavailable = self.unavailable.load(Ordering::Relaxed);
         let failed = matches!(conclusion, Conclusion::Failure | Conclusion::Cancelled);
+        let signal = work.signal.load(Ordering::Relaxed);
         let exit_code = match (failed, unavailable) {
+            _ if signal != 0 => signal,
             (true, _) => 1,
             (false, 0) => 0,
             (false, _) if self.options.skip_unavailable => 0,
@@ -305,7 +309,7 @@ impl Run {
             duration_ms: step::millis(started),
             exit_code,
             unavailable,
-            rerun: (!again.is_empty()).then(|| rerun(&again)),
+            rerun: (!again.is_empty()).then(|| (work.rerun)(&again)),
         });
         Ended {
             conclusion,

@@ -25,6 +25,7 @@ fn workflow(text: &str) -> Arc<Workflow> {
     let reading = reading(text);
     reading
         .workflow
+        .and_then(Arc::into_inner)
         .unwrap_or_else(|| panic!("{:#?}", reading.diagnostics))
 }
 
