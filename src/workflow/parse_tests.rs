@@ -25,7 +25,6 @@ fn workflow(text: &str) -> Arc<Workflow> {
     let reading = reading(text);
     reading
         .workflow
-        .and_then(Arc::into_inner)
         .unwrap_or_else(|| panic!("{:#?}", reading.diagnostics))
 }
 
@@ -182,7 +181,7 @@ fn long_files_are_judged_at_once() {
     let steps = "- run: x\n".repeat(12_000);
     let long = workflow(&format!(
         "on: push\njobs:\n a:\n  runs-on: x\n  steps:\n  {}",
-        steps.replace("\n", "\n  ")
+        steps.replace('\n', "\n  ")
     ));
     assert_eq!(
         long.jobs["a"].steps().unwrap().last().unwrap().id,
