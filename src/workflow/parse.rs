@@ -66,14 +66,10 @@ impl Reading {
 }
 
 /// Loads a file; `display` is how people name it.
-#[expect(
-    clippy::result_large_err,
-    reason = "a file that can not be loaded is rare"
-)]
-pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Diagnostic> {
+pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Box<Diagnostic>> {
     let unread = |code, message: String| {
         let file = SourceFile::new(display, "");
-        Diagnostic::error(code, message).at(&file, Span::default())
+        Box::new(Diagnostic::error(code, message).at(&file, Span::default()))
     };
     let io = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => unread("not-found", "There is no such file".into()),
@@ -99,9 +95,11 @@ pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Diagnostic> {
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
             let file = SourceFile::new(display, String::from_utf8_lossy(error.as_bytes()));
-            Err(Diagnostic::error("not-utf8", "The file is not UTF-8 text")
-                .at(&file, Span::new(valid, valid))
-                .help("save it as UTF-8"))
+            Err(Box::new(
+                Diagnostic::error("not-utf8", "The file is not UTF-8 text")
+                    .at(&file, Span::new(valid, valid))
+                    .help("save it as UTF-8"),
+            ))
         }
     }
 }
@@ -153,8 +151,10 @@ pub fn read_workflow(source: Arc<SourceFile>, options: &ReadOptions) -> Reading 
         .filter(|one| !known(one))
         .collect();
     diagnostics.extend(more);
-    diagnostics.sort_by_key(|one| one.span.map(|span| span.start));
+    // Errors before warnings, where not all can be shown.
+    diagnostics.sort_by_key(|one| std::cmp::Reverse(one.severity));
     diagnostics.truncate(MAX_DIAGNOSTICS);
+    diagnostics.sort_by_key(|one| one.span.map(|span| span.start));
     Reading {
         workflow: workflow.filter(|_| !broken).map(Arc::new),
         triggers: on.filter(|on| !on.events.is_empty()),
