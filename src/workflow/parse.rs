@@ -66,10 +66,10 @@ impl Reading {
 }
 
 /// Loads a file; `display` is how people name it.
-pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Box<Diagnostic>> {
+pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Diagnostic> {
     let unread = |code, message: String| {
         let file = SourceFile::new(display, "");
-        Box::new(Diagnostic::error(code, message).at(&file, Span::default()))
+        Diagnostic::error(code, message).at(&file, Span::default())
     };
     let io = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => unread("not-found", "There is no such file".into()),
@@ -95,11 +95,9 @@ pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Box<Diagnosti
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
             let file = SourceFile::new(display, String::from_utf8_lossy(error.as_bytes()));
-            Err(Box::new(
-                Diagnostic::error("not-utf8", "The file is not UTF-8 text")
-                    .at(&file, Span::new(valid, valid))
-                    .help("save it as UTF-8"),
-            ))
+            Err(Diagnostic::error("not-utf8", "The file is not UTF-8 text")
+                .at(&file, Span::new(valid, valid))
+                .help("save it as UTF-8"))
         }
     }
 }
