@@ -2,6 +2,7 @@
 
 pub mod availability;
 pub mod condition;
+pub mod content;
 pub mod github_event;
 pub mod graph;
 pub mod inputs;
@@ -16,4 +17,5 @@ pub mod select;
 pub mod sketch;
 pub mod trigger;
 
+pub use content::Content;
 pub use github_event::GithubEvent;

@@ -78,7 +78,7 @@ impl<'a> Converter<'a> {
     pub fn workflow(&mut self, root: &Token, on: Triggers) -> Option<Workflow> {
         let jobs_token = root.get("jobs")?;
         let jobs = self.jobs(jobs_token);
-        if !self.has_errors() {
+        if jobs_token.is_mapping() && !self.has_errors() {
             graph::check(self, jobs_token.span, &jobs);
         }
         let run = root

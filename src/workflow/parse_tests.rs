@@ -21,7 +21,7 @@ fn said(text: &str) -> Vec<String> {
         .collect()
 }
 
-fn workflow(text: &str) -> Workflow {
+fn workflow(text: &str) -> Arc<Workflow> {
     let reading = reading(text);
     reading
         .workflow
