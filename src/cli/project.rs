@@ -33,7 +33,7 @@ impl WorkflowFile {
                 path: display,
                 workflow: None,
                 triggers: None,
-                diagnostics: vec![*diagnostic],
+                diagnostics: vec![diagnostic],
             },
         }
     }
@@ -123,7 +123,7 @@ pub fn display(path: &Path, root: &Path) -> String {
 
 /// Opens a called workflow of the own repository by its path from the root.
 pub fn called_source(root: &Path, path: &str) -> Result<Arc<SourceFile>, Diagnostic> {
-    load(&root.join(path), path).map_err(|error| *error)
+    load(&root.join(path), path)
 }
 
 /// How the workflows were chosen, for selection.

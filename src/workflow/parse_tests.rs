@@ -25,7 +25,6 @@ fn workflow(text: &str) -> Arc<Workflow> {
     let reading = reading(text);
     reading
         .workflow
-        .and_then(Arc::into_inner)
         .unwrap_or_else(|| panic!("{:#?}", reading.diagnostics))
 }
 
