@@ -366,12 +366,15 @@ impl Run {
 
     /// From now on the watchdog ends what the job started and removes its folder if lrun dies.
     fn watch_over(&self, tracking: &str, directory: &Path) {
+        let own = &self.options.directory;
         let watchdog = self.watchdog.get_or_init(|| {
-            Watchdog::start(self.options.program.clone(), self.options.directory.clone())
+            let root = own.parent().unwrap_or(own).to_path_buf();
+            Watchdog::start(self.options.program.clone(), root)
         });
         let told = watchdog
             .track(tracking)
-            .and_then(|()| watchdog.remove_on_death(directory));
+            .and_then(|()| watchdog.remove_on_death(directory))
+            .and_then(|()| watchdog.remove_on_death(own));
         if let Err(error) = told {
             self.emitter.note(
                 Level::Warning,
