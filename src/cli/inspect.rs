@@ -151,7 +151,7 @@ impl Checker<'_> {
                 Ok((_, warnings)) => warnings,
                 Err(errors) => errors,
             },
-            Err(error) => vec![*error],
+            Err(error) => vec![error],
         };
         self.diagnostics.extend(found);
     }

@@ -116,7 +116,7 @@ impl Job {
         files.apply(&mut github);
         let mut env = self.frame_env(frame);
         let mut contexts = self.contexts(frame, github.clone(), &env);
-        let name = format!("Pre {}", self.display_name(frame, step, &contexts));
+        let name = self.display_name(frame, step, &contexts);
         let key = self.step_key(place, step.user_id(), &name, Phase::Pre);
         if let Some(condition) = pre_if
             && condition

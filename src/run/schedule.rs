@@ -176,8 +176,22 @@ async fn decide(
         }
         Ok(true) => {}
     }
+    // SPEC X-4, E-68: a job whose condition holds in a cancelled run is not cancelled with it.
+    if let Status::Job { cancelled, .. } = &mut contexts.status {
+        *cancelled = true;
+    }
+    let survives = Evaluator {
+        context: &contexts,
+        source: &invocation.workflow.source,
+    }
+    .condition(&job.condition)
+    .unwrap_or(false);
+    let cancel = match job.kind {
+        JobKind::Steps(_) if survives => run.stop.kill.child_token(),
+        _ => invocation.cancel.child_token(),
+    };
     match legs(run, invocation, job, &contexts) {
-        Ok(legs) => run_legs(run, invocation, job, contexts, legs).await,
+        Ok(legs) => run_legs(run, invocation, job, contexts, legs, cancel).await,
         Err(error) => {
             refuse(run, invocation, job, &error);
             ended(Conclusion::Failure)
@@ -328,8 +342,8 @@ async fn run_legs(
     job: &Job,
     contexts: Contexts,
     legs: Legs,
+    matrix_cancel: CancellationToken,
 ) -> JobResult {
-    let matrix_cancel = invocation.cancel.child_token();
     let slots = legs
         .settings
         .max_parallel

@@ -468,7 +468,6 @@ fn post_of(prepared: &Prepared<'_>, condition: Option<Expr>, work: PostWork) -> 
     let key = &prepared.key;
     Post {
         key: StepKey {
-            name: Arc::from(format!("Post {}", key.name)),
             phase: Phase::Post,
             ..key.clone()
         },

@@ -246,7 +246,7 @@ fn the_event_is_found_when_none_is_typed() {
             .commit()
     };
     assert_eq!(
-        said(&only("schedule: [{ cron: '0 3 * * *' }]").args([])),
+        said(&only("{ schedule: [{ cron: '0 3 * * *' }] }").args([])),
         ["schedule"]
     );
     assert_eq!(said(&only("[push, release]").args([])), ["push"]);
