@@ -66,7 +66,14 @@ pub fn decide(settings: &Settings, environment: &Environment) -> Result<Occasion
         repo.as_ref(),
         guard.then_some(ACT_ACTOR),
     );
-    let mut event = make_event(settings, repo.as_ref(), &identity, &chosen.name)?;
+    let path_filters = has_path_filters(&files, &chosen.name);
+    let mut event = make_event(
+        settings,
+        repo.as_ref(),
+        &identity,
+        &chosen.name,
+        path_filters,
+    )?;
     if guard && settings.actor.is_none() {
         event.notes.push(format!(
             "github.actor is {ACT_ACTOR}: a workflow compares with it to keep steps from running locally"
@@ -102,16 +109,26 @@ fn names_act(workflow: &Workflow) -> bool {
     })
 }
 
+/// Whether a workflow looks at the files that the event changed.
+fn has_path_filters(files: &[WorkflowFile], event: &str) -> bool {
+    files
+        .iter()
+        .filter_map(|file| file.triggers.as_ref()?.events.get(event))
+        .any(|trigger| trigger.paths.is_some() || trigger.paths_ignore.is_some())
+}
+
 fn make_event(
     settings: &Settings,
     repo: Option<&Repo>,
     identity: &Identity,
     name: &str,
+    path_filters: bool,
 ) -> Result<GithubEvent, CliError> {
     let merge = settings.payload.as_ref().map(|given| given.fields.clone());
     let request = PayloadRequest {
         merge,
         view: project::view(settings, repo),
+        path_filters,
         overrides: ContextOverrides::from_env(|name| settings.github.get(name).cloned()),
         ..PayloadRequest::new(name, identity)
     };
