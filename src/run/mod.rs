@@ -34,6 +34,7 @@ pub mod emitter;
 pub mod environment;
 pub mod file_command;
 pub mod github;
+mod inputs;
 mod invocation;
 mod job;
 mod leg;
@@ -43,6 +44,7 @@ mod node_action;
 pub mod options;
 pub mod output_line;
 mod post;
+mod pre;
 mod process;
 mod schedule;
 mod script;
@@ -369,8 +371,10 @@ impl Run {
     }
 
     fn watchdog(&self) -> &Watchdog {
+        let own = &self.options.directory;
         self.watchdog.get_or_init(|| {
-            Watchdog::start(self.options.program.clone(), self.options.directory.clone())
+            let root = own.parent().unwrap_or(own).to_path_buf();
+            Watchdog::start(self.options.program.clone(), root)
         })
     }
 
@@ -379,7 +383,8 @@ impl Run {
         let watchdog = self.watchdog();
         let told = watchdog
             .track(tracking)
-            .and_then(|()| watchdog.remove_on_death(directory));
+            .and_then(|()| watchdog.remove_on_death(directory))
+            .and_then(|()| watchdog.remove_on_death(&self.options.directory));
         if let Err(error) = told {
             self.emitter.note(
                 Level::Warning,
