@@ -34,6 +34,7 @@ pub mod emitter;
 pub mod environment;
 pub mod file_command;
 pub mod github;
+mod inputs;
 mod invocation;
 mod job;
 mod leg;
@@ -43,6 +44,7 @@ mod node_action;
 pub mod options;
 pub mod output_line;
 mod post;
+mod pre;
 mod process;
 mod schedule;
 mod script;
@@ -366,12 +368,15 @@ impl Run {
 
     /// From now on the watchdog ends what the job started and removes its folder if lrun dies.
     fn watch_over(&self, tracking: &str, directory: &Path) {
+        let own = &self.options.directory;
         let watchdog = self.watchdog.get_or_init(|| {
-            Watchdog::start(self.options.program.clone(), self.options.directory.clone())
+            let root = own.parent().unwrap_or(own).to_path_buf();
+            Watchdog::start(self.options.program.clone(), root)
         });
         let told = watchdog
             .track(tracking)
-            .and_then(|()| watchdog.remove_on_death(directory));
+            .and_then(|()| watchdog.remove_on_death(directory))
+            .and_then(|()| watchdog.remove_on_death(own));
         if let Err(error) = told {
             self.emitter.note(
                 Level::Warning,

@@ -66,10 +66,6 @@ impl Reading {
 }
 
 /// Loads a file; `display` is how people name it.
-#[expect(
-    clippy::result_large_err,
-    reason = "a file that can not be loaded is rare"
-)]
 pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Diagnostic> {
     let unread = |code, message: String| {
         let file = SourceFile::new(display, "");
@@ -153,8 +149,10 @@ pub fn read_workflow(source: Arc<SourceFile>, options: &ReadOptions) -> Reading 
         .filter(|one| !known(one))
         .collect();
     diagnostics.extend(more);
-    diagnostics.sort_by_key(|one| one.span.map(|span| span.start));
+    // Errors before warnings, where not all can be shown.
+    diagnostics.sort_by_key(|one| std::cmp::Reverse(one.severity));
     diagnostics.truncate(MAX_DIAGNOSTICS);
+    diagnostics.sort_by_key(|one| one.span.map(|span| span.start));
     Reading {
         workflow: workflow.filter(|_| !broken).map(Arc::new),
         triggers: on.filter(|on| !on.events.is_empty()),

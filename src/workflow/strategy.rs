@@ -15,7 +15,8 @@ pub fn check(converter: &mut Converter<'_>, strategy: &Token) {
     for (key, value) in matrix.pairs() {
         match key.as_str() {
             Some("include") => {
-                any_include = value.has_expressions() || value.items() != [] || !value.is_sequence()
+                any_include =
+                    value.has_expressions() || !value.items().is_empty() || !value.is_sequence();
             }
             Some("exclude") => {}
             name => {

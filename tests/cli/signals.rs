@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Child;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -292,6 +292,13 @@ fn nothing_outlives_lrun_when_it_is_killed() {
     alive.all_gone();
     assert_no_process_of(&run.tracking());
     assert_eq!(run.end(), None);
+    // The watchdog removes the folders last.
+    let work = lrun.scratch().join("home/cache/lrun/work");
+    let started = Instant::now();
+    while fs::read_dir(&work).unwrap().next().is_some() {
+        assert!(started.elapsed() < PATIENCE, "the run's folder stays");
+        thread::yield_now();
+    }
 }
 
 #[test]
