@@ -173,6 +173,10 @@ pub async fn run(
         debug: step_debug(&options),
         options,
     });
+    if !work.selected.is_empty() {
+        // By the time the first job needs it, it has started.
+        run.watchdog();
+    }
     announce(&run, &work);
     let invocations = work
         .selected
@@ -370,14 +374,21 @@ impl Run {
         self.emitter.note(Level::Error, message);
     }
 
+    fn watchdog(&self) -> &Watchdog {
+        let own = &self.options.directory;
+        self.watchdog.get_or_init(|| {
+            let root = own.parent().unwrap_or(own).to_path_buf();
+            Watchdog::start(self.options.program.clone(), root)
+        })
+    }
+
     /// From now on the watchdog ends what the job started and removes its folder if lrun dies.
     fn watch_over(&self, tracking: &str, directory: &Path) {
-        let watchdog = self.watchdog.get_or_init(|| {
-            Watchdog::start(self.options.program.clone(), self.options.directory.clone())
-        });
+        let watchdog = self.watchdog();
         let told = watchdog
             .track(tracking)
-            .and_then(|()| watchdog.remove_on_death(directory));
+            .and_then(|()| watchdog.remove_on_death(directory))
+            .and_then(|()| watchdog.remove_on_death(&self.options.directory));
         if let Err(error) = told {
             self.emitter.note(
                 Level::Warning,

@@ -317,3 +317,24 @@ fn the_matrix_flag_keeps_what_equals() {
     assert!(legs(&matrix).unwrap().has_key("OS"));
     assert!(!legs(&matrix).unwrap().has_key("other"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn ids_names_and_places_agree(sizes in proptest::collection::vec(1_usize..4, 1..5), drop in 0_usize..4) {
+        let mut matrix = serde_json::Map::new();
+        for (place, size) in sizes.iter().enumerate() {
+            matrix.insert(format!("v{place}"), (0..*size).collect::<Vec<_>>().into());
+        }
+        matrix.insert("exclude".into(), json!([{ "v0": drop }]));
+        let found = legs(&Json::Object(matrix)).unwrap().legs;
+        let rest: usize = sizes[1..].iter().product();
+        let kept = sizes[0] - usize::from(drop < sizes[0]);
+        // All excluded is one leg without a matrix (SPEC W-92).
+        proptest::prop_assert_eq!(found.len(), (kept * rest).max(1));
+        let ids: std::collections::HashSet<_> = found.iter().map(|leg| &leg.id).collect();
+        proptest::prop_assert_eq!(ids.len(), found.len());
+        for (place, leg) in found.iter().enumerate() {
+            proptest::prop_assert_eq!((leg.index, leg.total), (place, found.len()));
+        }
+    }
+}
