@@ -85,7 +85,9 @@ pub struct Run {
 
 /// Gives the machine for the job with a tracking id.
 #[derive(Clone)]
-pub struct Provision(pub Arc<dyn Fn(&str) -> Arc<dyn Machine> + Send + Sync>);
+pub struct Provision(pub Arc<Provide>);
+
+type Provide = dyn Fn(&str) -> Arc<dyn Machine> + Send + Sync;
 
 impl fmt::Debug for Provision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,8 +126,10 @@ pub struct Work {
     /// Exit code of the signal that ended the run; 0 without one.
     pub signal: Arc<AtomicU8>,
     /// The command that runs only the failed jobs again, given their ids.
-    pub rerun: Box<dyn Fn(&[String]) -> String + Send + Sync>,
+    pub rerun: Box<Rerun>,
 }
+
+type Rerun = dyn Fn(&[String]) -> String + Send + Sync;
 
 impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
