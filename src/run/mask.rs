@@ -182,7 +182,8 @@ impl Mask {
             return text.len();
         };
         let longest = needles.automaton.max_pattern_len();
-        let mut cut = text.floor_char_boundary(text.len().saturating_sub(longest.saturating_sub(1)));
+        let mut cut =
+            text.floor_char_boundary(text.len().saturating_sub(longest.saturating_sub(1)));
         let places = needles.places(text, |_| true);
         for place in places.iter().rev() {
             if place.start < cut && cut < place.end {
@@ -191,7 +192,11 @@ impl Mask {
         }
         // A text of nothing but secrets has no such place; it would be held for ever.
         let last = || places.iter().map(|place| place.end).max();
-        if cut > 0 { cut } else { last().unwrap_or(text.len()) }
+        if cut > 0 {
+            cut
+        } else {
+            last().unwrap_or(text.len())
+        }
     }
 
     /// The needles, if there is one in the text: most text holds none, and this is the fastest way to know.

@@ -131,7 +131,11 @@ impl super::Run {
         let runner = &self.options.runner_env;
         let (prefer_20, warning) = node::prefers_20(
             |name| env.get(name).map(String::as_str),
-            |name| runner.get(OsStr::new(name)).and_then(|value| value.to_str()),
+            |name| {
+                runner
+                    .get(OsStr::new(name))
+                    .and_then(|value| value.to_str())
+            },
         );
         // Only actions for an older node ask the switches.
         let warning = warning.filter(|_| version.major() < 24);

@@ -17,8 +17,8 @@ use crate::action::NodeVersion;
 use crate::diagnostic::SourceFile;
 use crate::event::{Conclusion, EventKind, Level, Phase, StepKey, Stream};
 use crate::expr::{Expr, Object, Value};
-use crate::workflow::evaluate::Evaluator;
 use crate::workflow::Token;
+use crate::workflow::evaluate::Evaluator;
 
 /// One registered post.
 #[derive(Debug)]
@@ -196,12 +196,11 @@ impl Job {
         key: &StepKey,
         deadline: Option<Instant>,
     ) -> (Conclusion, Conclusion) {
-        let minutes = optional_minutes(&post.evaluator(), post.timeout.as_ref()).unwrap_or_else(
-            |error| {
+        let minutes =
+            optional_minutes(&post.evaluator(), post.timeout.as_ref()).unwrap_or_else(|error| {
                 self.annotate(Some(key), &error);
                 None
-            },
-        );
+            });
         let own_deadline = minutes.map(deadline_of);
         let deadline = earlier(deadline, own_deadline);
         let mut outcome = match &post.work {

@@ -98,11 +98,7 @@ impl Job {
     }
 
     /// `pre-if`; none is `always()` (SPEC E-65).
-    fn pre_condition(
-        &self,
-        contexts: &Contexts,
-        action: &Resolved,
-    ) -> Result<bool, String> {
+    fn pre_condition(&self, contexts: &Contexts, action: &Resolved) -> Result<bool, String> {
         let Some(condition) = pre_if(action) else {
             return Ok(true);
         };
@@ -161,8 +157,7 @@ impl Job {
                 let script = runs.pre.as_deref().unwrap_or_default();
                 let condition = runs.pre_if.as_ref().map(|it| it.expr.clone());
                 let contexts = prepared.contexts.clone();
-                let survives =
-                    move |_: &Self| holds_when_cancelled(condition.as_ref(), &contexts);
+                let survives = move |_: &Self| holds_when_cancelled(condition.as_ref(), &contexts);
                 self.run_node_stage(frame, &prepared, action, (runs, script), &inputs, &survives)
                     .await
             }

@@ -265,8 +265,15 @@ impl Job {
                     self.say(Some(&prepared.key), Level::Warning, message);
                 }
                 let survives = |job: &Self| job.survives(frame, prepared);
-                self.run_node_stage(frame, prepared, action, (node, &node.main), inputs, &survives)
-                    .await
+                self.run_node_stage(
+                    frame,
+                    prepared,
+                    action,
+                    (node, &node.main),
+                    inputs,
+                    &survives,
+                )
+                .await
             }
         }
     }
