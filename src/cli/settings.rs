@@ -84,6 +84,8 @@ pub struct Settings {
     pub can_ask: bool,
     pub cache_dir: PathBuf,
     pub data_dir: PathBuf,
+    /// The flags of the command line that a further run needs, but its jobs and inputs.
+    pub typed: Vec<String>,
     /// Settings files that were read.
     pub files: Vec<PathBuf>,
     /// To be said on stderr before anything else; `Debug` ones under `-v` only.
@@ -210,11 +212,12 @@ impl Settings {
             kind,
             CommandKind::Run | CommandKind::Plan | CommandKind::Eval
         ) {
-            values::read(&mut settings, &mut sources, environment, kind)?;
+            values::read(&mut settings, &mut sources, environment)?;
         }
         if sources.is_on("insecure-secrets") {
             sources.warn("--insecure-secrets: secrets are masked all the same");
         }
+        settings.typed = sources.typed();
         settings.files = sources.files;
         settings.notices = sources.notices;
         Ok(settings)
