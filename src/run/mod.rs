@@ -39,6 +39,7 @@ mod job;
 mod leg;
 mod log;
 pub mod mask;
+pub mod matcher;
 mod node_action;
 pub mod options;
 pub mod output_line;
