@@ -28,6 +28,7 @@ mod call;
 mod checkout;
 mod command_files;
 mod composite;
+pub mod concurrency;
 mod context;
 mod directories;
 pub mod emitter;
