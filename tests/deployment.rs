@@ -134,10 +134,12 @@ impl Stage {
     }
 
     fn announced(&self, stage: &str) -> String {
-        format!(
-            "{stage}: deploying {} (Write \"new\" on the page) by Mona",
-            &self.pushed[..7]
-        )
+        // A dispatch has no head commit: the branch stands in for its message.
+        let title = match stage {
+            "preprod" => "Write \"new\" on the page",
+            _ => "main",
+        };
+        format!("{stage}: deploying {} ({title}) by Mona", &self.pushed[..7])
     }
 
     fn is_live(&self, stage: &str) -> String {

@@ -12,6 +12,7 @@ mod lrun;
 #[path = "cli/redactor.rs"]
 mod redactor;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -89,7 +90,7 @@ fn run(fixture: &Fixture) -> Result<(), Failed> {
     let ended = lrun.words(words).run();
     let mut found = by_job(&ended.stdout);
     if ended.code != Some(0) {
-        found.push_str(&format!("exit code {}\n", ended.code.unwrap_or(-1)));
+        _ = writeln!(found, "exit code {}", ended.code.unwrap_or(-1));
     }
     compare(&fixture.path.with_extension("out"), &found, &ended.stderr)
 }
@@ -101,6 +102,7 @@ fn tree(folder: &Path) -> Vec<(String, String)> {
         .build()
         .map(Result::unwrap)
         .filter(|entry| entry.path().is_file())
+        .filter(|entry| !entry.path().starts_with(folder.join("invalid")))
         .filter(|entry| entry.path().extension().is_none_or(|it| it != "out"))
         .map(|entry| {
             let path = entry.path().strip_prefix(folder).unwrap();

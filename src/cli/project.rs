@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::environment::Environment;
 use super::error::CliError;
-use super::settings::{Content, Settings, WorkflowChoice};
+use super::settings::{Settings, WorkflowChoice};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::plan::select::{self, Candidate, State};
-use crate::repo::{self, GitEnv, Identity, IdentityRequest, JobView, Repo};
+use crate::repo::{GitEnv, Identity, IdentityRequest, JobView, Repo};
 use crate::workflow::{ReadOptions, Reading, Triggers, Workflow, load, read_workflow};
 
 /// Where workflows lie, below the root.
@@ -179,11 +179,7 @@ pub fn identity(
 pub fn view(settings: &Settings, repo: Option<&Repo>) -> JobView {
     let top_level = repo.map_or(settings.root.as_path(), Repo::top_level);
     JobView {
-        content: match settings.content {
-            Content::WorkingTree => repo::Content::WorkingTree,
-            Content::Staged => repo::Content::Staged,
-            Content::Clean => repo::Content::Clean,
-        },
+        content: settings.content,
         withheld: settings
             .private_files
             .iter()

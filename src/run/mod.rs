@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -36,10 +36,12 @@ pub mod environment;
 pub mod file_command;
 pub mod github;
 pub mod hook;
+mod inputs;
 mod invocation;
 mod job;
 pub mod job_environment;
 mod leg;
+pub mod limit;
 mod log;
 pub mod mask;
 pub mod matcher;
@@ -47,6 +49,7 @@ mod node_action;
 pub mod options;
 pub mod output_line;
 mod post;
+mod pre;
 mod process;
 mod schedule;
 mod script;
@@ -108,7 +111,7 @@ pub struct Ended {
     pub conclusion: Conclusion,
     /// Legs that could not run here.
     pub unavailable: usize,
-    /// 0, 1 or 3 (DESIGN 7); signals are the door's affair.
+    /// 0, 1, 3, 130 or 143 (DESIGN 7).
     pub exit_code: u8,
 }
 
@@ -123,6 +126,8 @@ pub struct Work {
     /// Lines for the user.
     pub notes: Vec<String>,
     pub called: Library,
+    /// Exit code of the signal that ended the run; 0 without one.
+    pub signal: Arc<AtomicU8>,
     /// The command that runs only the failed jobs again, given their ids.
     pub rerun: Box<dyn Fn(&[String]) -> String + Send + Sync>,
 }
@@ -178,7 +183,7 @@ pub async fn run(
         invocations.map(|invocation| schedule::run_jobs(Arc::clone(&run), invocation)),
     );
     let results = with_ticks(&run, all).await;
-    run.finish(&results, started, &work.rerun)
+    run.finish(&results, started, &work)
 }
 
 /// Waits, and gives listeners their moments meanwhile.
@@ -276,7 +281,7 @@ impl Run {
         &self,
         results: &[IndexMap<String, Arc<JobResult>>],
         started: Instant,
-        rerun: &(dyn Fn(&[String]) -> String + Send + Sync),
+        work: &Work,
     ) -> Ended {
         if let Err(error) = std::fs::remove_dir_all(&self.options.directory)
             && error.kind() != std::io::ErrorKind::NotFound
@@ -294,7 +299,9 @@ impl Run {
         }
         let unavailable = self.unavailable.load(Ordering::Relaxed);
         let failed = matches!(conclusion, Conclusion::Failure | Conclusion::Cancelled);
+        let signal = work.signal.load(Ordering::Relaxed);
         let exit_code = match (failed, unavailable) {
+            _ if signal != 0 => signal,
             (true, _) => 1,
             (false, 0) => 0,
             (false, _) if self.options.skip_unavailable => 0,
@@ -309,7 +316,7 @@ impl Run {
             duration_ms: step::millis(started),
             exit_code,
             unavailable,
-            rerun: (!again.is_empty()).then(|| rerun(&again)),
+            rerun: (!again.is_empty()).then(|| (work.rerun)(&again)),
         });
         Ended {
             conclusion,
@@ -366,12 +373,15 @@ impl Run {
 
     /// From now on the watchdog ends what the job started and removes its folder if lrun dies.
     fn watch_over(&self, tracking: &str, directory: &Path) {
+        let own = &self.options.directory;
         let watchdog = self.watchdog.get_or_init(|| {
-            Watchdog::start(self.options.program.clone(), self.options.directory.clone())
+            let root = own.parent().unwrap_or(own).to_path_buf();
+            Watchdog::start(self.options.program.clone(), root)
         });
         let told = watchdog
             .track(tracking)
-            .and_then(|()| watchdog.remove_on_death(directory));
+            .and_then(|()| watchdog.remove_on_death(directory))
+            .and_then(|()| watchdog.remove_on_death(own));
         if let Err(error) = told {
             self.emitter.note(
                 Level::Warning,

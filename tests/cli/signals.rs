@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Child;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use crate::lrun::Lrun;
 
 /// Long enough for any machine; reached only by a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A run under way, its plain log read line by line.
 struct Running {
@@ -180,6 +180,12 @@ fn cancelled_by(signal: Signal) -> Option<i32> {
         "{:#?}",
         run.seen
     );
+    let end = format!("(exit code {})", code.unwrap());
+    assert!(
+        run.seen.iter().any(|line| line.ends_with(&end)),
+        "{:#?}",
+        run.seen
+    );
     alive.all_gone();
     assert_no_process_of(&run.tracking());
     code
@@ -239,6 +245,36 @@ fn a_job_that_waits_for_its_turn_is_told() {
 }
 
 #[test]
+fn a_running_job_whose_condition_still_holds_goes_on() {
+    // SPEC X-4.
+    let (lrun, _alive) = repository(
+        "  b:
+    if: always()
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          echo b ready
+          cat {SCRATCH}/go
+          echo b goes on
+      - run: echo and on
+",
+    );
+    let go = lrun.scratch().join("go");
+    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let lrun = lrun.args(["push", "-j", "b"]);
+    let mut run = Running::start(&lrun);
+    run.wait_for("] b ready");
+    run.signal(Signal::SIGINT);
+    fs::write(go, "").unwrap();
+    assert_eq!(run.end(), Some(130));
+    assert!(
+        run.said("] b goes on") && run.said("] and on"),
+        "{:#?}",
+        run.seen
+    );
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn nothing_outlives_lrun_when_it_is_killed() {
     let steps = "      - run: |
@@ -256,6 +292,13 @@ fn nothing_outlives_lrun_when_it_is_killed() {
     alive.all_gone();
     assert_no_process_of(&run.tracking());
     assert_eq!(run.end(), None);
+    // The watchdog removes the folders last.
+    let work = lrun.scratch().join("home/cache/lrun/work");
+    let started = Instant::now();
+    while fs::read_dir(&work).unwrap().next().is_some() {
+        assert!(started.elapsed() < PATIENCE, "the run's folder stays");
+        thread::yield_now();
+    }
 }
 
 #[test]
