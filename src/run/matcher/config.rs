@@ -21,7 +21,7 @@ pub(super) struct Matcher {
 pub(super) struct Line {
     pub regex: Pattern,
     pub file: Option<usize>,
-    pub line: Option<usize>,
+    pub number: Option<usize>,
     pub column: Option<usize>,
     pub severity: Option<usize>,
     pub code: Option<usize>,
@@ -130,11 +130,11 @@ fn line(
             format!("The property '{name}' is set to {value} which is out of range")
         })?);
     }
-    let [file, line, column, severity, code, message, from_path] = groups;
+    let [file, number, column, severity, code, message, from_path] = groups;
     Ok(Line {
         regex,
         file,
-        line,
+        number,
         column,
         severity,
         code,

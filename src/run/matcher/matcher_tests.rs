@@ -334,9 +334,9 @@ fn a_match_that_says_nothing_leaves_the_line_to_others() {
         Vec::<String>::new()
     );
     assert_eq!(found(&mut scanner, &["e: y"]), ["Error y"]);
-    let scanned = scanner.line("q: z");
-    assert_eq!(scanned.found, None);
-    assert!(scanned.debug[0].ends_with("because the message is empty."));
+    let looked = scanner.line("q: z");
+    assert_eq!(looked.found, None);
+    assert!(looked.debug[0].ends_with("because the message is empty."));
 }
 
 #[test]
@@ -351,9 +351,9 @@ fn severity_decides_the_level() {
         ("e[info]: m", None),
         ("e[error]:  ", None),
     ];
-    let matchers = matchers(&[simple("s", "e")]);
+    let all = matchers(&[simple("s", "e")]);
     for (line, level) in cases {
-        let found = matchers.scanner().line(line).found;
+        let found = all.scanner().line(line).found;
         assert_eq!(found.map(|found| found.annotation.level), level, "{line}");
     }
 }
@@ -364,7 +364,7 @@ fn positions_are_whole_numbers() {
     let config = json!({ "owner": "p", "pattern": [
         { "regexp": "^(.*)@(.*)$", "line": 1, "column": 2, "message": 0 }
     ]});
-    let matchers = matchers(&[config]);
+    let all = matchers(&[config]);
     for (line, expected, complaints) in [
         ("12@3", (Some(12), Some(3)), 0),
         ("@", (None, None), 0),
@@ -372,7 +372,7 @@ fn positions_are_whole_numbers() {
         ("1.5@ 3", (None, None), 2),
         ("2147483648@2147483647", (None, Some(2_147_483_647)), 1),
     ] {
-        let scanned = matchers.scanner().line(line);
+        let scanned = all.scanner().line(line);
         let found = scanned.found.unwrap().annotation;
         assert_eq!((found.line, found.column), expected, "{line}");
         assert_eq!(scanned.debug.len(), complaints, "{line}");
@@ -386,15 +386,15 @@ fn from_path_says_where_a_file_counts_from() {
     let config = json!({ "problemMatcher": [{ "owner": "f", "fromPath": "src/default.json", "pattern": [
         { "regexp": "^(\\S+)(?: \\[(.*)\\])?$", "file": 1, "message": 0, "fromPath": 2 }
     ]}]});
-    let matchers = Matchers::new(place(&folder), None);
-    matchers.add(&config.to_string()).unwrap();
+    let all = Matchers::new(place(&folder), None);
+    all.add(&config.to_string()).unwrap();
     for (line, file) in [
         ("app.ts [src/x.csproj]", Some("src/app.ts")),
         ("app.ts", Some("src/app.ts")),
         ("b.js [x.csproj]", Some("b.js")),
         ("b.js", None),
     ] {
-        let found = matchers.scanner().line(line).found.unwrap();
+        let found = all.scanner().line(line).found.unwrap();
         assert_eq!(found.annotation.file.as_deref(), file, "{line}");
     }
 }
@@ -404,16 +404,16 @@ fn a_matcher_that_takes_too_long_is_removed() {
     // SPEC K-22
     let slow =
         json!({ "owner": "slow", "pattern": [{ "regexp": "^(a|aa)*(?=c)\\1$", "message": 0 }] });
-    let matchers = Matchers::new(Place::default(), Some("00:00:00.001"));
+    let all = Matchers::new(Place::default(), Some("00:00:00.001"));
     for config in [slow, simple("s", "aaa")] {
         let text = json!({ "problemMatcher": [config] }).to_string();
-        matchers.add(&text).unwrap();
+        all.add(&text).unwrap();
     }
-    let mut scanner = matchers.scanner();
-    let scanned = scanner.line(&"a".repeat(60));
-    assert_eq!(scanned.warnings.len(), 1);
+    let mut scanner = all.scanner();
+    let looked = scanner.line(&"a".repeat(60));
+    assert_eq!(looked.warnings.len(), 1);
     assert!(
-        scanned.warnings[0].starts_with("Removing issue matcher 'slow'. Matcher failed 3 times.")
+        looked.warnings[0].starts_with("Removing issue matcher 'slow'. Matcher failed 3 times.")
     );
     assert!(scanner.line(&"a".repeat(60)).warnings.is_empty());
     assert_eq!(
@@ -449,8 +449,8 @@ proptest! {
 
     #[test]
     fn no_line_breaks_it(lines in prop::collection::vec("(?:\\PC{0,30}|[ \\u{1b}\\[0-9m:a-z(),!]{0,30})", 0..12)) {
-        let matchers = matchers(&[tsc(), eslint_stylish(), eslint_compact(), three_lines(true)]);
-        let mut scanner = matchers.scanner();
+        let all = matchers(&[tsc(), eslint_stylish(), eslint_compact(), three_lines(true)]);
+        let mut scanner = all.scanner();
         for line in &lines {
             scanner.line(line);
         }

@@ -3,9 +3,11 @@
 //! [`Matchers`] are a job's; each process of a step reads its lines through a [`Scanner`] of its own.
 
 mod config;
+mod groups;
 mod location;
 mod pattern;
 mod scan;
+mod translate;
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -326,17 +328,12 @@ fn stripped(line: &str) -> Cow<'_, str> {
 /// Digits alone count, up to 32 bits.
 fn position(text: Option<&str>, what: &str, debug: &mut Vec<String>) -> Option<u64> {
     let text = text.filter(|text| !text.is_empty())?;
-    let number = text
-        .bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| text.parse::<i32>());
-    match number {
-        Some(Ok(number)) => u64::try_from(number).ok(),
-        _ => {
-            debug.push(format!("Unable to parse {what} number '{text}'"));
-            None
-        }
+    let is_number = text.bytes().all(|b| b.is_ascii_digit());
+    if is_number && let Ok(number) = text.parse::<i32>() {
+        return u64::try_from(number).ok();
     }
+    debug.push(format!("Unable to parse {what} number '{text}'"));
+    None
 }
 
 fn same(one: &str, other: &str) -> bool {

@@ -30,7 +30,7 @@ impl Fields {
         let earlier = |get: fn(&Self) -> Option<&String>| running.and_then(get);
         Self {
             file: text(earlier(|f| f.file.as_ref()), pattern.file),
-            line: text(earlier(|f| f.line.as_ref()), pattern.line),
+            line: text(earlier(|f| f.line.as_ref()), pattern.number),
             column: text(earlier(|f| f.column.as_ref()), pattern.column),
             severity: text(earlier(|f| f.severity.as_ref()), pattern.severity),
             code: text(earlier(|f| f.code.as_ref()), pattern.code),
