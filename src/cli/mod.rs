@@ -8,6 +8,7 @@ pub mod completions;
 mod doctor;
 mod dotenv;
 pub mod environment;
+pub mod environments;
 pub mod error;
 pub mod eval;
 mod failure;
