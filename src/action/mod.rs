@@ -7,6 +7,7 @@ mod fetch_error;
 pub mod git_command;
 pub mod local;
 pub mod manifest;
+pub mod node_download;
 pub mod reference;
 pub mod remote;
 mod remote_refs;
@@ -18,5 +19,6 @@ pub use manifest::{
     ActionInput, ActionOutput, DockerRuns, Manifest, NodeRuns, NodeVersion, Runs, find_manifest,
     read_manifest,
 };
+pub use node_download::{NodeDownload, NodeDownloadError};
 pub use reference::{Reference, ReferenceError, WorkflowReference};
 pub use remote::{RemoteActions, RemoteOptions, Root};
