@@ -198,11 +198,11 @@ pub(super) fn fill<E: From<io::Error>>(
         tree: part.join(TREE),
         lock: &lock,
     };
-    let made = fs::create_dir_all(&making.scratch)
+    let result = fs::create_dir_all(&making.scratch)
         .and_then(|()| fs::create_dir(&making.tree))
         .map_err(E::from)
         .and_then(|()| make(&making));
-    if let Err(error) = made {
+    if let Err(error) = result {
         // The next one removes what can not be removed now.
         drop(remove(&part));
         return Err(error);

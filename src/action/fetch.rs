@@ -56,6 +56,29 @@ pub struct FetchOptions {
     pub credentials: Vec<(String, Credential)>,
     /// Before the second try; twice that before the third.
     pub back_off: Duration,
+    pub announce: Announce,
+}
+
+/// Hears what is about to be fetched.
+#[derive(Clone)]
+pub struct Announce(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Announce {
+    pub fn new(hear: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+}
+
+impl Default for Announce {
+    fn default() -> Self {
+        Self::new(|_| {})
+    }
+}
+
+impl std::fmt::Debug for Announce {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Announce")
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -181,7 +204,7 @@ impl Fetcher {
                 },
                 other => other,
             })?;
-        let folder = self.bring(repository, &target)?;
+        let folder = self.bring(repository, git_ref, &target)?;
         if target.name.is_some() {
             cache.remember(repository, git_ref, &target.commit)?;
         }
@@ -258,9 +281,15 @@ impl Fetcher {
     }
 
     /// Brings the files of a commit into the cache.
-    fn bring(&self, repository: &Repository, target: &Target) -> Result<PathBuf, FetchError> {
+    fn bring(
+        &self,
+        repository: &Repository,
+        git_ref: &str,
+        target: &Target,
+    ) -> Result<PathBuf, FetchError> {
         let cache = &self.options.cache;
         cache.fill(repository, &target.commit, |making| {
+            (self.options.announce.0)(&format!("fetching {}@{git_ref}", repository.name()));
             self.init(making)?;
             self.fetch_commit(repository, target, making)?;
             self.unpack(&target.commit, making)
@@ -341,15 +370,8 @@ impl Fetcher {
     }
 
     fn init(&self, making: &Making<'_>) -> Result<(), FetchError> {
-        // The user's template and default form may not get in.
-        let words = [
-            "init",
-            "--quiet",
-            "--bare",
-            "--template=",
-            "--object-format=sha1",
-            "--",
-        ];
+        // The user's template may not get in.
+        let words = ["init", "--quiet", "--bare", "--template=", "--"];
         let mut arguments: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
         arguments.push(making.scratch.as_os_str());
         self.options.git.output(Call {

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -35,6 +35,7 @@ const FORCED: &[(&str, &str)] = &[
     ("GIT_ASKPASS", ""),
     ("GCM_INTERACTIVE", "never"),
     ("GIT_LFS_SKIP_SMUDGE", "1"),
+    ("GIT_DEFAULT_HASH", "sha1"),
     ("LC_ALL", "C"),
     ("LANGUAGE", ""),
 ];
@@ -56,7 +57,9 @@ const SETTINGS: &[&str] = &[
     "fetch.writeCommitGraph=false",
     "fetch.prune=false",
     "fetch.recurseSubmodules=false",
-    "advice.detachedHead=false",
+    // A server that says nothing for a minute is gone.
+    "http.lowSpeedLimit=1",
+    "http.lowSpeedTime=60",
 ];
 
 /// What is kept of a complaint.
@@ -256,7 +259,7 @@ impl Git {
 
     /// In the environment, since arguments are for all to see.
     fn add_setting(&self, command: &mut Command, (name, value): (String, String)) {
-        let mut pairs = self.environment.iter();
+        let mut pairs = self.environment.iter().rev();
         let count: usize = pairs
             .find(|(name, _)| name == "GIT_CONFIG_COUNT")
             .and_then(|(_, count)| count.to_str()?.parse().ok())

@@ -13,7 +13,7 @@ pub mod remote;
 mod remote_refs;
 mod remote_walk;
 
-pub use fetch::{Counts, Fetched, Network};
+pub use fetch::{Announce, Counts, Fetched, Network};
 pub use fetch_error::FetchError;
 pub use manifest::{
     ActionInput, ActionOutput, DockerRuns, Manifest, NodeRuns, NodeVersion, Runs, find_manifest,
@@ -21,4 +21,4 @@ pub use manifest::{
 };
 pub use node_download::{NodeDownload, NodeDownloadError};
 pub use reference::{Reference, ReferenceError, WorkflowReference};
-pub use remote::{RemoteActions, RemoteOptions, Root};
+pub use remote::{Origin, Pins, RemoteActions, RemoteOptions, Root};

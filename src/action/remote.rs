@@ -10,7 +10,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::cache::{Cache, Repository};
-use super::fetch::{Counts, FetchOptions, Fetched, Fetcher, Network};
+use super::fetch::{Announce, Counts, FetchOptions, Fetched, Fetcher, Network};
 use super::fetch_error::FetchError;
 use super::git_command::{Credential, Git};
 use super::local::LocalRepository;
@@ -50,6 +50,7 @@ pub struct RemoteOptions {
     pub environment: Vec<(OsString, OsString)>,
     /// Before the second try of three.
     pub back_off: Duration,
+    pub announce: Announce,
 }
 
 impl RemoteOptions {
@@ -67,6 +68,7 @@ impl RemoteOptions {
             git: "git".into(),
             environment: std::env::vars_os().collect(),
             back_off: Duration::from_secs(2),
+            announce: Announce::default(),
         }
     }
 }
@@ -134,6 +136,7 @@ impl RemoteActions {
             network: options.network,
             credentials,
             back_off: options.back_off,
+            announce: options.announce.clone(),
         });
         Self {
             options,

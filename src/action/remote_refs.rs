@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn refs() -> RemoteRefs {
-        let text: String = [
+        let lines = [
             ("a", "refs/heads/main"),
             ("b", "refs/heads/v1"),
             ("c", "refs/tags/v1"),
@@ -112,10 +112,8 @@ mod tests {
             ("1", "refs/tags/v2.1"),
             ("2", "refs/heads/releases/v2"),
         ]
-        .iter()
-        .map(|(letter, name)| format!("{}\t{name}\n", letter.repeat(40)))
-        .collect();
-        RemoteRefs::parse(&text)
+        .map(|(letter, name)| format!("{}\t{name}\n", letter.repeat(40)));
+        RemoteRefs::parse(&lines.concat())
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub(super) fn walk(
     while !needs.is_empty() {
         remote.fetch_all(&wanted(&needs));
         let mut next = Vec::new();
-        for need in needs {
+        for need in &needs {
             walk.open(need, &mut next);
         }
         needs = next;
@@ -134,20 +134,20 @@ fn wanted(needs: &[Need]) -> Vec<Origin> {
 impl Need {
     /// The repository and ref that it asks for, as pinned.
     fn repository(&self) -> Option<Origin> {
-        let (owner, repo, git_ref) = match &self.uses {
-            Use::Action(Reference::Remote {
-                owner,
-                repo,
-                git_ref,
-                ..
-            })
-            | Use::Workflow(WorkflowReference::Remote {
-                owner,
-                repo,
-                git_ref,
-                ..
-            }) => (owner, repo, git_ref),
-            _ => return None,
+        let (Use::Action(Reference::Remote {
+            owner,
+            repo,
+            git_ref,
+            ..
+        })
+        | Use::Workflow(WorkflowReference::Remote {
+            owner,
+            repo,
+            git_ref,
+            ..
+        })) = &self.uses
+        else {
+            return None;
         };
         Some(Origin::pinned(
             owner,
@@ -240,10 +240,10 @@ impl Walk<'_> {
         open.then(|| need(Use::Action(reference), uses, source, from))
     }
 
-    fn open(&mut self, need: Need, next: &mut Vec<Need>) {
+    fn open(&mut self, need: &Need, next: &mut Vec<Need>) {
         match &need.uses {
-            Use::Action(reference) => self.open_action(&need, reference, next),
-            Use::Workflow(reference) => self.open_workflow(&need, reference, next),
+            Use::Action(reference) => self.open_action(need, reference, next),
+            Use::Workflow(reference) => self.open_workflow(need, reference, next),
         }
     }
 
@@ -287,7 +287,7 @@ impl Walk<'_> {
     fn action(&self, need: &Need, folder: &Path, origin: Option<Origin>, next: &mut Vec<Need>) {
         let options = match &origin {
             Some(_) => ReadOptions::default(),
-            None => self.remote.options().read.clone(),
+            None => self.remote.options().read,
         };
         let Some(path) = find_manifest(folder) else {
             return;
@@ -305,11 +305,11 @@ impl Walk<'_> {
         };
         match &manifest.runs {
             Runs::Node(node) => self.remote.add_node(node.version),
-            Runs::Docker(_) => {}
             Runs::Composite { steps } if need.from.depth + 1 < MAX_DEPTH => {
                 self.steps(steps, &manifest.source, &need.below(origin), next);
             }
-            Runs::Composite { .. } => {}
+            // GitHub says so when the step is to run (SPEC A-4).
+            Runs::Composite { .. } | Runs::Docker(_) => {}
         }
     }
 
@@ -342,16 +342,16 @@ impl Walk<'_> {
                     need.text
                 );
                 let problem = need.problem("called-workflow", message);
-                self.found.push(problem.help(error.message));
+                self.found.push(problem.help(error));
             }
         }
     }
 
-    fn read_workflow(&self, file: &Path, key: String) -> Result<Arc<Reading>, Diagnostic> {
+    fn read_workflow(&self, file: &Path, key: String) -> Result<Arc<Reading>, String> {
         if let Some(known) = self.remote.workflows().get(&key) {
             return Ok(Arc::clone(known));
         }
-        let source = load(file, &key)?;
+        let source = load(file, &key).map_err(|error| error.message)?;
         let reading = Arc::new(read_workflow(source, &ReadOptions::default()));
         self.remote.add_workflow(key, Arc::clone(&reading));
         Ok(reading)

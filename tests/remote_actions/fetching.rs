@@ -438,7 +438,7 @@ fn other_servers() {
     ] {
         options.environment.push((name.into(), value.into()));
     }
-    options.server = "https://git.acme.test".to_owned();
+    "https://git.acme.test".clone_into(&mut options.server);
     let own = fetch(&RemoteActions::new(options.clone()), "v1").unwrap();
     assert!(own.folder.starts_with(world.path("cache/git.acme.test")));
     options.from_github = vec!["O/R".to_owned()];

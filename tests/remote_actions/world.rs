@@ -154,10 +154,11 @@ pub fn workflow(text: &str) -> std::sync::Arc<Workflow> {
 
 /// A workflow of one job with these `uses`.
 pub fn using(uses: &[String]) -> std::sync::Arc<Workflow> {
-    let steps: String = uses
+    let steps: Vec<String> = uses
         .iter()
         .map(|uses| format!("      - uses: {uses}\n"))
         .collect();
+    let steps = steps.concat();
     workflow(&format!(
         "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n{steps}"
     ))
