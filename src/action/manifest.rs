@@ -7,7 +7,8 @@ use indexmap::IndexMap;
 
 use super::definitions::{ACTION, STEP_CONDITION};
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
-use crate::workflow::parse::{Converter, checked_tree};
+use crate::workflow::converter::Converter;
+use crate::workflow::parse::checked_tree;
 use crate::workflow::schema::Contexts;
 use crate::workflow::{Condition, ReadOptions, Step, Token};
 

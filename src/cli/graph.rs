@@ -61,11 +61,15 @@ fn entry(workflow: &WorkflowOutline) -> Value {
 
 fn needs(workflow: &WorkflowOutline) -> Vec<Needs<'_>> {
     let jobs = workflow.jobs.iter();
-    jobs.map(|job| {
-        let needs = job.needs.iter().map(String::as_str).collect();
-        (job.id.as_str(), needs)
-    })
-    .collect()
+    jobs.map(|job| (job.id.as_str(), before(job))).collect()
+}
+
+/// The needs of a job; the first ones of a called workflow wait for their caller.
+fn before(job: &JobOutline) -> Vec<&str> {
+    match job.id.rsplit_once('.') {
+        Some((caller, _)) if job.needs.is_empty() => vec![caller],
+        _ => job.needs.iter().map(String::as_str).collect(),
+    }
 }
 
 fn label(job: &JobOutline) -> String {
@@ -131,10 +135,8 @@ fn draw(out: &mut String, workflow: &WorkflowOutline, branches: &[Branch], inden
 
 /// A name for a node that both languages take.
 fn node(workflow: usize, id: &str) -> String {
-    let id: String = id
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect();
+    // `-` and `.` stay apart from `_`, which ids may hold too.
+    let id = id.replace('-', "__").replace('.', "_0_");
     format!("w{workflow}_{id}")
 }
 
@@ -148,7 +150,7 @@ fn edges(place: usize, workflow: &WorkflowOutline) -> Vec<(String, String)> {
     };
     let mut edges = Vec::new();
     for job in &workflow.jobs {
-        for need in job.needs.iter().filter_map(|need| known(need)) {
+        for need in before(job).into_iter().filter_map(known) {
             edges.push((node(place, &need.id), node(place, &job.id)));
         }
     }
@@ -248,17 +250,17 @@ flowchart LR
   subgraph w0[\"C#quot;I\"]
     w0_lint[\"lint\"]
     w0_build[\"build ×2\"]
-    w0_test_all[\"test-all ×?\"]
+    w0_test__all[\"test-all ×?\"]
     w0_deploy[\"deploy\"]
-    w0_build --> w0_test_all
+    w0_build --> w0_test__all
     w0_lint --> w0_deploy
-    w0_test_all --> w0_deploy
+    w0_test__all --> w0_deploy
   end
 ";
         assert_eq!(render(&outline(), Format::Mermaid), mermaid);
         let dot = render(&outline(), Format::Dot);
         assert!(dot.contains("label=\"C\\\"I\";"));
-        assert!(dot.contains("    w0_test_all -> w0_deploy;\n"));
+        assert!(dot.contains("    w0_test__all -> w0_deploy;\n"));
     }
 
     #[test]

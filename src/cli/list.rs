@@ -14,9 +14,12 @@ pub enum Format {
     Json,
 }
 
-/// Draws all jobs, files by path; a job that calls a workflow is one entry.
+/// Draws the jobs, files by path; a job that calls a workflow is one entry. With an event, those of the workflows that
+/// list it, whatever their filters say.
 pub fn render(outline: &Outline, format: Format) -> String {
-    let mut workflows: Vec<&WorkflowOutline> = outline.workflows.iter().collect();
+    let listed =
+        |each: &&WorkflowOutline| outline.event.is_empty() || each.triggered || each.filtered;
+    let mut workflows: Vec<&WorkflowOutline> = outline.workflows.iter().filter(listed).collect();
     workflows.sort_by(|a, b| a.file.cmp(&b.file));
     let entries: Vec<(&WorkflowOutline, &JobOutline)> = workflows
         .into_iter()
@@ -83,11 +86,14 @@ fn text(entries: &[(&WorkflowOutline, &JobOutline)]) -> String {
     aligned(&rows, "")
 }
 
-/// Rows as columns, each as wide as its widest cell; an empty cell is a dash.
+/// Rows as columns, each as wide as its widest cell; the last cell of a row may run on. An empty cell is a dash.
 pub(super) fn aligned(rows: &[Vec<String>], indent: &str) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
+        let cells = rows
+            .iter()
+            .filter(|row| column + 1 < row.len())
+            .filter_map(|row| row.get(column));
         cells.map(|cell| measure_text_width(cell)).max()
     };
     let widths: Vec<usize> = (0..columns)
@@ -99,7 +105,7 @@ pub(super) fn aligned(rows: &[Vec<String>], indent: &str) -> String {
         for (cell, width) in row.iter().zip(&widths) {
             let cell = if cell.is_empty() { "-" } else { cell };
             line.push_str(cell);
-            let padding = width - measure_text_width(cell) + 2;
+            let padding = (width + 2).saturating_sub(measure_text_width(cell));
             line.extend(std::iter::repeat_n(' ', padding));
         }
         let _ = writeln!(out, "{}", line.trim_end());

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use super::command::CommandKind;
 use super::environment::Environment;
 use super::error::CliError;
-use super::occasion::{self, GivenInputs, Occasion};
+use super::occasion::{self, GivenInputs, Occasion, select_error};
 use super::project::{self, WorkflowFile};
-use super::run::{colors, identity, machines, matrix_filters};
+use super::run::{colors, identity, machines, matrix_filters, report_diagnostics};
 use super::settings::{Format, Settings};
 use super::{graph, list, plan};
 use crate::diagnostic::Diagnostic;
-use crate::expr::{Object, Value};
+use crate::expr::Value;
 use crate::plan::condition::Known;
-use crate::plan::select::ChosenEvent;
+use crate::plan::inputs::missing_required;
+use crate::plan::select::{ChosenEvent, check_jobs_exist};
 use crate::plan::sketch::{Sketch, Sketched};
 use crate::report;
 use crate::run::github;
@@ -26,15 +27,18 @@ pub fn render(
     settings: &Settings,
     environment: &Environment,
 ) -> Result<String, CliError> {
-    let everything = command == CommandKind::List
-        && settings.event.is_none()
-        && settings.jobs.is_empty()
-        && !settings.detect_event;
-    let sketched = if everything {
+    let everything =
+        command == CommandKind::List && settings.event.is_none() && !settings.detect_event;
+    let mut sketched = if everything {
         all(settings)?
     } else {
         of_event(settings, environment)?
     };
+    if command == CommandKind::List && !everything {
+        let event = sketched.outline.event.clone();
+        let workflows = &mut sketched.outline.workflows;
+        workflows.retain(|workflow| workflow.triggered || workflow.events.contains(&event));
+    }
     if let Some(wrong) = sketched.matrix_errors.first() {
         return Err(CliError::new(wrong));
     }
@@ -76,6 +80,7 @@ fn all(settings: &Settings) -> Result<Sketched, CliError> {
         .collect();
     let (library, _) = occasion::library(settings, &workflows);
     let candidates: Vec<_> = files.iter().map(WorkflowFile::candidate).collect();
+    check_jobs_exist(&candidates, &settings.jobs).map_err(|error| select_error(&error))?;
     let broken = files.iter().filter(|file| file.workflow.is_none());
     let errors: Vec<_> = broken
         .flat_map(|file| &file.diagnostics)
@@ -84,23 +89,43 @@ fn all(settings: &Settings) -> Result<Sketched, CliError> {
         .collect();
     say(settings, &errors)?;
     let sketch = Sketch {
-        known: &|_| Known::default(),
+        known: &|_| Known {
+            vars: vars(settings),
+            ..Known::default()
+        },
         library: &library,
         machines: &machines(settings),
         matrix: &matrix_filters(settings),
         skip_unavailable: settings.skip_unavailable,
     };
-    Ok(sketch.all(&candidates))
+    Ok(sketch.all(&candidates, &settings.jobs))
 }
 
 /// What an event would do.
 fn of_event(settings: &Settings, environment: &Environment) -> Result<Sketched, CliError> {
     let occasion = occasion::decide(settings, environment)?;
-    say(settings, &occasion.diagnostics)?;
-    if occasion.has_errors() {
+    if report_diagnostics(settings, &occasion)? {
         return Err(CliError::new("a selected workflow has errors"));
     }
-    Ok(sketch(settings, &occasion))
+    check_inputs(settings, &occasion)?;
+    let sketched = sketch(settings, &occasion);
+    say(settings, &sketched.diagnostics)?;
+    Ok(sketched)
+}
+
+/// Refuses inputs that are wrong; those that are missing would be asked for.
+fn check_inputs(settings: &Settings, occasion: &Occasion) -> Result<(), CliError> {
+    let given = GivenInputs::new(settings);
+    let event = &occasion.event;
+    occasion.check_declared(&given)?;
+    for (file, _) in occasion.triggered() {
+        if let Some(workflow) = &file.workflow
+            && missing_required(workflow, &event.name, &given.of(event)).is_empty()
+        {
+            occasion.inputs(workflow, &given)?;
+        }
+    }
+    Ok(())
 }
 
 /// Draws what was decided.
@@ -130,25 +155,27 @@ fn known(
 ) -> Known {
     let inputs = occasion.inputs(workflow, given);
     let inputs_open = inputs.is_err();
-    let inputs = inputs.map_or_else(|_| Object::new(), |inputs| inputs.context);
+    let inputs = inputs.unwrap_or_default();
     let github = github::shared(
         &identity(settings, occasion),
-        &occasion.event,
+        &occasion::event_of(&occasion.event, workflow, &inputs),
         workflow,
         "1",
         None,
     );
     Known {
         github: Value::Object(Arc::new(github)),
-        inputs: Value::Object(Arc::new(inputs)),
-        vars: Value::object(
-            settings
-                .vars
-                .iter()
-                .map(|(name, value)| (name.as_str(), Value::string(value.as_str()))),
-        ),
+        inputs: Value::Object(Arc::new(inputs.context)),
+        vars: vars(settings),
         inputs_open,
+        // They are in the payload too.
+        event_open: inputs_open,
     }
+}
+
+fn vars(settings: &Settings) -> Value {
+    let vars = settings.vars.iter();
+    Value::object(vars.map(|(name, value)| (name.as_str(), Value::string(value.as_str()))))
 }
 
 /// Draws diagnostics on stderr.

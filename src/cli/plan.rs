@@ -21,12 +21,17 @@ pub fn render(outline: &Outline, format: Format) -> String {
 }
 
 fn workflow(workflow: &WorkflowOutline) -> Value {
+    let jobs: &[JobOutline] = if workflow.triggered {
+        &workflow.jobs
+    } else {
+        &[]
+    };
     let mut value = json!({
         "file": workflow.file,
         "name": workflow.name,
         "triggered": workflow.triggered,
         "reason": workflow.reason,
-        "jobs": workflow.jobs.iter().map(job).collect::<Vec<_>>(),
+        "jobs": jobs.iter().map(job).collect::<Vec<_>>(),
     });
     if !workflow.lifted.is_empty() {
         value["lifted"] = json!(workflow.lifted);
@@ -96,9 +101,12 @@ fn text(outline: &Outline) -> String {
             let _ = writeln!(out, "    to run it: {help}");
         }
     }
-    for unavailable in &counts.unavailable {
-        let _ = writeln!(out, "\nunavailable here: {}", unavailable.reason);
-        let _ = writeln!(out, "  {}", unavailable.help);
+    if !counts.unavailable.is_empty() {
+        out.push_str("\nunavailable here:\n");
+    }
+    for (unavailable, names) in &counts.unavailable {
+        let _ = writeln!(out, "  {}: {}", names.join(", "), unavailable.reason);
+        let _ = writeln!(out, "    {}", unavailable.help);
     }
     let _ = writeln!(out, "\n{counts}");
     out
@@ -117,7 +125,8 @@ struct Counts {
     legs: usize,
     dynamic: usize,
     skipped: usize,
-    unavailable: Vec<Unavailable>,
+    /// With the names of the legs that it hits.
+    unavailable: Vec<(Unavailable, Vec<String>)>,
 }
 
 impl std::fmt::Display for Counts {
@@ -152,11 +161,12 @@ fn rows(workflow: &WorkflowOutline, counts: &mut Counts) -> Vec<Vec<String>> {
             continue;
         }
         if let Some(unavailable) = &job.unavailable {
-            counts.note(unavailable);
+            counts.note(unavailable, &job.name);
             rows.push(vec![
                 job.stage.to_string(),
                 job.name.clone(),
-                format!("unavailable: {}", unavailable.reason),
+                "unavailable".into(),
+                needs,
             ]);
             continue;
         }
@@ -195,8 +205,8 @@ fn leg_row(
     counts: &mut Counts,
 ) -> Vec<String> {
     let place = if let Some(unavailable) = &leg.unavailable {
-        counts.note(unavailable);
-        format!("unavailable: {}", unavailable.reason)
+        counts.note(unavailable, &leg.name);
+        "unavailable".into()
     } else {
         counts.legs += 1;
         if leg.runs_on.is_empty() {
@@ -215,9 +225,12 @@ fn leg_row(
 }
 
 impl Counts {
-    fn note(&mut self, unavailable: &Unavailable) {
-        if !self.unavailable.contains(unavailable) {
-            self.unavailable.push(unavailable.clone());
+    fn note(&mut self, unavailable: &Unavailable, name: &str) {
+        let name = name.to_owned();
+        let mut known = self.unavailable.iter_mut();
+        match known.find(|(each, _)| each == unavailable) {
+            Some((_, names)) => names.push(name),
+            None => self.unavailable.push((unavailable.clone(), vec![name])),
         }
     }
 }
@@ -236,7 +249,6 @@ fn note(job: &JobOutline) -> String {
 pub fn why(outline: &Outline, job: &str) -> Option<String> {
     let mut out = String::new();
     for (workflow, found) in outline.find(job) {
-        let Some(found) = found else { continue };
         let _ = writeln!(out, "{} in {}:{}", found.id, found.file, found.line);
         let verb = if workflow.triggered {
             "is started"
@@ -367,15 +379,16 @@ event push (typed)
 
 CI (ci.yml): lists 'push'
   0  build (1)  ubuntu-latest
-  0  build (2)  unavailable: 'macos-15' is a macOS machine, and this one is Linux
+  0  build (2)  unavailable
   -  deploy     skipped: `if: github.ref == 'x'` is false
 
 left out:
   rel.yml: does not list 'push' (lists release)
     to run it: lrun release
 
-unavailable here: 'macos-15' is a macOS machine, and this one is Linux
-  -P macos-15=host runs it on this machine all the same
+unavailable here:
+  build (2): 'macos-15' is a macOS machine, and this one is Linux
+    -P macos-15=host runs it on this machine all the same
 
 1 job would run, 1 skipped
 ";

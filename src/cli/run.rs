@@ -19,10 +19,10 @@ use crate::action::local::LocalRepository;
 use crate::event::Listener;
 use crate::executor::Stop;
 use crate::expr::Value;
-use crate::plan::inputs::{check_declared, missing_required};
+use crate::plan::inputs::missing_required;
 use crate::plan::machine::{Arch, Backend, Machines, Mapping, Origin, Os, Target};
 use crate::plan::matrix::MatrixFilter;
-use crate::report::{self, Colors, JobName, Json, Live, Plain, Quiet};
+use crate::report::{self, Colors, Detail, JobName, Json, Live, Plain, Quiet};
 use crate::run::environment::{Inherit, inherited};
 use crate::run::{self, Identity, Options, Provision, Selected, Work};
 use crate::workflow::InputType;
@@ -45,13 +45,13 @@ pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliE
         prompt::fill_in(&mut settings, environment, &mut prompt::Terminal)?;
     }
     let options = options(&settings, environment, &occasion)?;
-    let work = work(&settings, &occasion, selected);
+    let signal = Arc::new(AtomicU8::new(0));
+    let work = work(&settings, &occasion, selected, &signal);
     let listener = listener(&settings);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| CliError::new(format!("can not start: {error}")))?;
-    let signal = Arc::new(AtomicU8::new(0));
     let ended = runtime.block_on(async {
         let stop = Stop::default();
         listen(&stop, &signal)?;
@@ -59,14 +59,11 @@ pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliE
     })?;
     // What a killed step left on another thread must not hold the end of lrun.
     runtime.shutdown_background();
-    Ok(match signal.load(Ordering::Relaxed) {
-        0 => ended.exit_code,
-        code => code,
-    })
+    Ok(ended.exit_code)
 }
 
 /// Draws what is wrong with the selected workflows; true where something is an error.
-fn report_diagnostics(settings: &Settings, occasion: &Occasion) -> Result<bool, CliError> {
+pub fn report_diagnostics(settings: &Settings, occasion: &Occasion) -> Result<bool, CliError> {
     let mut said: Vec<String> = occasion.selection.warnings.clone();
     if occasion.diagnostics.is_empty() && said.is_empty() {
         return Ok(false);
@@ -125,16 +122,7 @@ fn select(settings: &Settings, occasion: &Occasion) -> Result<Vec<Selected>, Cli
         .triggered()
         .filter_map(|(file, selected)| Some((Arc::clone(file.workflow.as_ref()?), selected)))
         .collect();
-    let all: Vec<_> = workflows.iter().map(|(workflow, _)| &**workflow).collect();
-    if !all.is_empty() || !given.typed.is_empty() {
-        check_declared(&all, &occasion.event.name, &given.typed).map_err(|error| {
-            let wrong = CliError::new(error.to_string());
-            match error.help() {
-                Some(help) => wrong.hint(help),
-                None => wrong,
-            }
-        })?;
-    }
+    occasion.check_declared(&given)?;
     workflows
         .into_iter()
         .map(|(workflow, selected)| {
@@ -156,7 +144,12 @@ fn select(settings: &Settings, occasion: &Occasion) -> Result<Vec<Selected>, Cli
         .collect()
 }
 
-fn work(settings: &Settings, occasion: &Occasion, selected: Vec<Selected>) -> Work {
+fn work(
+    settings: &Settings,
+    occasion: &Occasion,
+    selected: Vec<Selected>,
+    signal: &Arc<AtomicU8>,
+) -> Work {
     let mut notes: Vec<String> = occasion.identity.notes.clone();
     notes.extend(occasion.event.notes.iter().cloned());
     let mut skipped = Vec::new();
@@ -189,6 +182,7 @@ fn work(settings: &Settings, occasion: &Occasion, selected: Vec<Selected>) -> Wo
         notes,
         called: occasion.called.clone(),
         reason: occasion.reason.clone(),
+        signal: Arc::clone(signal),
         rerun: Box::new(move |jobs| {
             let jobs: Vec<String> = jobs.iter().map(|job| format!("-j {job}")).collect();
             format!("{command} {}", jobs.join(" "))
@@ -361,11 +355,7 @@ fn workspace_options(
             .and(repo)
             .map(|repo| repo.index_path().to_path_buf()),
         below_top_level: repo.is_some_and(|repo| repo.is_below_top_level(&settings.root)),
-        content: match settings.content {
-            Content::WorkingTree => workspace::Content::WorkingTree,
-            Content::Staged => workspace::Content::Staged,
-            Content::Clean => workspace::Content::Clean,
-        },
+        content: settings.content,
         with_ignored: settings.with_ignored,
         exclude: settings.private_files.clone(),
         cache: settings.cache_dir.clone(),
@@ -393,7 +383,11 @@ fn listener(settings: &Settings) -> Box<dyn Listener> {
         } else {
             JobName::Key
         },
-        ..report::Options::default()
+        detail: if settings.verbose {
+            Detail::Full
+        } else {
+            Detail::Brief
+        },
     };
     if settings.quiet {
         return Box::new(Quiet::new(out, err, options));

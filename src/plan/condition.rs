@@ -12,7 +12,24 @@ pub struct Known {
     pub vars: Value,
     /// The inputs are known only during the run.
     pub inputs_open: bool,
+    /// No event is chosen: `github` is known only then.
+    pub event_open: bool,
 }
+
+impl Known {
+    /// Says whether a context is known only later.
+    pub fn is_late(&self, context: &str) -> bool {
+        match context {
+            "needs" => true,
+            "inputs" => self.inputs_open,
+            "github" => self.event_open,
+            _ => false,
+        }
+    }
+}
+
+/// The contexts that may be known only later.
+pub const LATE: [&str; 3] = ["needs", "inputs", "github"];
 
 /// How the jobs before one ended, as far as it is assumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,8 +116,10 @@ pub fn judge(condition: &Expr, known: &Known, skipped_before: bool, has_needs: b
     };
     context.before = assumptions[0];
     let (result, trace) = condition.trace(&context);
-    let looked_at = |context: &str| refers_to(condition, context) && !untouched(&trace, context);
-    if looked_at("needs") || (known.inputs_open && looked_at("inputs")) {
+    let open = LATE.iter().any(|context| {
+        known.is_late(context) && refers_to(condition, context) && !untouched(&trace, context)
+    });
+    if open {
         return Judgement {
             decision: Decision::Open,
             trace,
@@ -172,8 +191,7 @@ mod tests {
         let known = Known {
             github: Value::from_json(&json!({"ref": "refs/heads/main", "event_name": "push"})),
             inputs: Value::from_json(&json!({"confirm": "NO"})),
-            vars: Value::Null,
-            inputs_open: false,
+            ..Known::default()
         };
         let table = [
             // (if, needs something, a need is skipped, decision)

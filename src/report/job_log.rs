@@ -33,7 +33,7 @@ impl JobLog {
     pub fn new(key: &JobKey, options: Options, workflows: Workflows) -> Self {
         Self {
             name: single(&wording::job_name(key, options.job_name, workflows)),
-            log: Narration::default(),
+            log: Narration::new(options.detail),
             headings: Vec::new(),
             step: String::new(),
             held: Held::default(),

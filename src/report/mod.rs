@@ -23,4 +23,4 @@ pub use live::Live;
 pub use plain::Plain;
 pub use quiet::Quiet;
 pub use style::Colors;
-pub use wording::{JobName, Options};
+pub use wording::{Detail, JobName, Options};

@@ -3,12 +3,13 @@
 use crate::event::{Event, EventKind, StepKey};
 
 use super::style::{self, Colors, Tint};
-use super::wording;
+use super::wording::{self, Detail};
 
 /// The log of one job: remembers the open groups.
 #[derive(Debug, Default)]
 pub struct Narration {
     depth: usize,
+    detail: Detail,
 }
 
 /// One saying of a log.
@@ -23,6 +24,10 @@ pub enum Saying {
 }
 
 impl Narration {
+    pub fn new(detail: Detail) -> Self {
+        Self { depth: 0, detail }
+    }
+
     /// How deep output of a step stands: in its groups, and in composite actions.
     pub fn depth(&self, step: Option<&StepKey>) -> usize {
         self.depth + step.map_or(0, |step| step.nested.len())
@@ -75,6 +80,12 @@ impl Narration {
             EventKind::StepStarted => {
                 let heading = format!("{} {name}", style::STARTED);
                 Saying::Heading(colors.paint(Tint::Bold, heading).to_string())
+            }
+            EventKind::StepDetails { .. } => {
+                if self.detail == Detail::Brief {
+                    return None;
+                }
+                Saying::Text(wording::details(kind, colors)?)
             }
             EventKind::StepSkipped { reason } => {
                 Saying::Result(wording::skipped(&name, reason, colors))

@@ -123,7 +123,7 @@ impl Job {
         let prefix = options.colors.paint(Colors::job(n), format!("[{name}]"));
         Self {
             prefix: format!("{prefix} "),
-            log: Narration::default(),
+            log: Narration::new(options.detail),
         }
     }
 

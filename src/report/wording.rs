@@ -23,6 +23,17 @@ pub enum JobName {
 pub struct Options {
     pub colors: Colors,
     pub job_name: JobName,
+    pub detail: Detail,
+}
+
+/// How much of a step is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// Its name, output and end.
+    #[default]
+    Brief,
+    /// Also its script, shell, inputs and `env` (`-v`).
+    Full,
 }
 
 /// How many workflows a run has: the job's name alone does for one.
@@ -41,6 +52,35 @@ impl Workflows {
             Self::One
         }
     }
+}
+
+/// What a step is about to do, as GitHub shows it above the output.
+pub fn details(kind: &EventKind, colors: Colors) -> Option<String> {
+    let EventKind::StepDetails {
+        script,
+        shell,
+        with,
+        env,
+    } = kind
+    else {
+        return None;
+    };
+    let mut lines: Vec<String> = Vec::new();
+    for line in script.iter().flat_map(|script| script.lines()) {
+        lines.push(colors.paint(Tint::Cyan, line).to_string());
+    }
+    lines.extend(shell.iter().map(|shell| format!("shell: {shell}")));
+    for (title, pairs) in [("with:", with), ("env:", env)] {
+        if !pairs.is_empty() {
+            lines.push(title.to_owned());
+            lines.extend(
+                pairs
+                    .iter()
+                    .map(|(name, value)| format!("  {name}: {value}")),
+            );
+        }
+    }
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// `job`, or `workflow/job` where there are several workflows.

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -34,6 +34,7 @@ pub mod emitter;
 pub mod environment;
 pub mod file_command;
 pub mod github;
+mod inputs;
 mod invocation;
 mod job;
 mod leg;
@@ -43,6 +44,7 @@ mod node_action;
 pub mod options;
 pub mod output_line;
 mod post;
+mod pre;
 mod process;
 mod schedule;
 mod script;
@@ -83,7 +85,9 @@ pub struct Run {
 
 /// Gives the machine for the job with a tracking id.
 #[derive(Clone)]
-pub struct Provision(pub Arc<dyn Fn(&str) -> Arc<dyn Machine> + Send + Sync>);
+pub struct Provision(pub Arc<Provide>);
+
+type Provide = dyn Fn(&str) -> Arc<dyn Machine> + Send + Sync;
 
 impl fmt::Debug for Provision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,7 +108,7 @@ pub struct Ended {
     pub conclusion: Conclusion,
     /// Legs that could not run here.
     pub unavailable: usize,
-    /// 0, 1 or 3 (DESIGN 7); signals are the door's affair.
+    /// 0, 1, 3, 130 or 143 (DESIGN 7).
     pub exit_code: u8,
 }
 
@@ -119,9 +123,13 @@ pub struct Work {
     /// Lines for the user.
     pub notes: Vec<String>,
     pub called: Library,
+    /// Exit code of the signal that ended the run; 0 without one.
+    pub signal: Arc<AtomicU8>,
     /// The command that runs only the failed jobs again, given their ids.
-    pub rerun: Box<dyn Fn(&[String]) -> String + Send + Sync>,
+    pub rerun: Box<Rerun>,
 }
+
+type Rerun = dyn Fn(&[String]) -> String + Send + Sync;
 
 impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -165,6 +173,10 @@ pub async fn run(
         debug: step_debug(&options),
         options,
     });
+    if !work.selected.is_empty() {
+        // By the time the first job needs it, it has started.
+        run.watchdog();
+    }
     announce(&run, &work);
     let invocations = work
         .selected
@@ -174,7 +186,7 @@ pub async fn run(
         invocations.map(|invocation| schedule::run_jobs(Arc::clone(&run), invocation)),
     );
     let results = with_ticks(&run, all).await;
-    run.finish(&results, started, &work.rerun)
+    run.finish(&results, started, &work)
 }
 
 /// Waits, and gives listeners their moments meanwhile.
@@ -272,7 +284,7 @@ impl Run {
         &self,
         results: &[IndexMap<String, Arc<JobResult>>],
         started: Instant,
-        rerun: &(dyn Fn(&[String]) -> String + Send + Sync),
+        work: &Work,
     ) -> Ended {
         if let Err(error) = std::fs::remove_dir_all(&self.options.directory)
             && error.kind() != std::io::ErrorKind::NotFound
@@ -290,7 +302,9 @@ impl Run {
         }
         let unavailable = self.unavailable.load(Ordering::Relaxed);
         let failed = matches!(conclusion, Conclusion::Failure | Conclusion::Cancelled);
+        let signal = work.signal.load(Ordering::Relaxed);
         let exit_code = match (failed, unavailable) {
+            _ if signal != 0 => signal,
             (true, _) => 1,
             (false, 0) => 0,
             (false, _) if self.options.skip_unavailable => 0,
@@ -305,7 +319,7 @@ impl Run {
             duration_ms: step::millis(started),
             exit_code,
             unavailable,
-            rerun: (!again.is_empty()).then(|| rerun(&again)),
+            rerun: (!again.is_empty()).then(|| (work.rerun)(&again)),
         });
         Ended {
             conclusion,
@@ -360,14 +374,21 @@ impl Run {
         self.emitter.note(Level::Error, message);
     }
 
+    fn watchdog(&self) -> &Watchdog {
+        let own = &self.options.directory;
+        self.watchdog.get_or_init(|| {
+            let root = own.parent().unwrap_or(own).to_path_buf();
+            Watchdog::start(self.options.program.clone(), root)
+        })
+    }
+
     /// From now on the watchdog ends what the job started and removes its folder if lrun dies.
     fn watch_over(&self, tracking: &str, directory: &Path) {
-        let watchdog = self.watchdog.get_or_init(|| {
-            Watchdog::start(self.options.program.clone(), self.options.directory.clone())
-        });
+        let watchdog = self.watchdog();
         let told = watchdog
             .track(tracking)
-            .and_then(|()| watchdog.remove_on_death(directory));
+            .and_then(|()| watchdog.remove_on_death(directory))
+            .and_then(|()| watchdog.remove_on_death(&self.options.directory));
         if let Err(error) = told {
             self.emitter.note(
                 Level::Warning,

@@ -6,11 +6,13 @@
 //! To add a key: add it to its table in `definitions.rs`, to its struct in `model.rs`, and where that struct is made.
 
 pub mod container;
+pub(crate) mod converter;
 pub mod core_schema;
 pub mod cron;
 pub mod definitions;
 pub mod evaluate;
 mod event_definitions;
+mod explain;
 mod expressions;
 mod graph;
 pub mod ids;
@@ -31,6 +33,7 @@ pub mod suggest;
 pub mod token;
 mod triggers;
 pub mod yaml;
+mod yaml_events;
 
 pub use evaluate::{EvalError, Evaluator};
 pub use event_definitions::EVENTS;

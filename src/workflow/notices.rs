@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::model::{Job, JobKind, Step, StepKind, Workflow};
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
 
+const GROUPS: &str = "runs do not wait for each other";
+
 impl Workflow {
     /// A warning for every key that this version reads and does not act on.
     pub fn not_acted_on(&self) -> Vec<Diagnostic> {
@@ -14,7 +16,6 @@ impl Workflow {
             let message = format!("`{what}` is read and not acted on: {why}");
             notices.push(Diagnostic::warning("not-acted-on", message).at(&self.source, span));
         };
-        const GROUPS: &str = "runs do not wait for each other";
         say(self.keys.get("concurrency").copied(), "concurrency", GROUPS);
         for trigger in self.on.events.values() {
             for schedule in &trigger.schedules {

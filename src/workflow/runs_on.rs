@@ -1,7 +1,7 @@
 //! `runs-on`: labels and group (SPEC W-71).
 
+use super::converter::Converter;
 use super::evaluate::{EvalError, Evaluator};
-use super::parse::Converter;
 use super::token::{Token, TokenKind};
 
 /// The machine that a leg asks for.
@@ -27,9 +27,8 @@ fn judge_group(name: &str) -> Result<(), String> {
         "{invalid} Please use 'organization/' or 'enterprise/' prefix to target a single runner group."
     );
     match name.split('/').collect::<Vec<_>>().as_slice() {
-        [_] => Ok(()),
         [_, ""] => Err(invalid),
-        ["org" | "organization" | "ent" | "enterprise", _] => Ok(()),
+        [_] | ["org" | "organization" | "ent" | "enterprise", _] => Ok(()),
         _ => Err(advice),
     }
 }

@@ -2,12 +2,12 @@
 
 use indexmap::IndexMap;
 
+use super::converter::{Converter, pair, spanned, texts};
 use super::cron::Cron;
 use super::event_definitions::EVENTS;
 use super::model::{
     Input, InputType, OutputDefinition, Schedule, SecretDefinition, Spanned, Trigger, Triggers,
 };
-use super::parse::{Converter, pair, spanned, texts};
 use super::token::{Token, TokenKind};
 use crate::diagnostic::Span;
 

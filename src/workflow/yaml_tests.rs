@@ -67,7 +67,15 @@ fn bombs_end_at_once() {
     let mut text = String::from("a: &a [x, x, x, x, x, x, x, x, x]\n");
     for (name, before) in ('b'..='i').zip('a'..) {
         let aliases = vec![format!("*{before}"); 9].join(", ");
-        text += &format!("{name}: &{name} [{aliases}]\n");
+        text += &[
+            &name.to_string(),
+            ": &",
+            &name.to_string(),
+            " [",
+            &aliases,
+            "]\n",
+        ]
+        .concat();
     }
     assert!(error(&text).ends_with("Maximum YAML nodes exceeded"), "W-9");
     assert!(

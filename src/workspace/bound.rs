@@ -2,7 +2,8 @@
 
 use git2::Config;
 
-use super::checkout::{Checkout, Target, checkout, destination};
+use super::checkout::{Checkout, Target, checkout};
+use super::destination::destination;
 use super::refs;
 use super::request::CheckoutRequest;
 use super::snapshot::Snapshot;

@@ -1,10 +1,9 @@
 //! The checkout of the own repository: what `actions/checkout` does, from the local tree and without a network.
 
-use std::collections::HashSet;
-use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
-use super::entry::{Entry, path_of};
+use super::destination::{clear, destination, make_way};
+use super::entry::Entry;
 use super::git_folder::Plan;
 use super::head::History;
 use super::refs::{self, Wanted};
@@ -13,7 +12,7 @@ use super::snapshot::{Snapshot, bring_commit, commit_entries};
 use super::source::Source;
 use super::sparse::Sparse;
 use super::submodule::{self, Brought};
-use super::{Content, Options, Result, WorkspaceError, lfs, place};
+use super::{Content, Options, Result, WorkspaceError, lfs};
 
 /// What `github.sha` and `github.ref` say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,23 +49,24 @@ pub fn checkout(
     workspace: &Path,
 ) -> Result<Checkout> {
     let dest = destination(workspace, request.path.as_deref())?;
-    let source = Source::open(options)?;
+    spare_own_tree(options, &dest)?;
     let sparse = Sparse::of(request);
+    let source = Source::open(options)?;
     let asked = request.ref_.as_deref();
-    let wanted = match &source {
+    let found = match &source {
         Some(source) if asked.is_some() || target.has_commit() => {
-            Some(refs::wanted(source, asked, target)?)
+            Some((source, refs::wanted(source, asked, target)?))
         }
         _ => None,
     };
-    if let (Some(git_ref), None) = (asked, &wanted) {
+    if let (Some(git_ref), None) = (asked, &found) {
         return Err(WorkspaceError::NoGit {
             root: options.root.clone(),
             git_ref: git_ref.to_owned(),
         });
     }
     clear(&dest, request.clean)?;
-    let (Some(source), Some(wanted)) = (&source, &wanted) else {
+    let Some((source, wanted)) = found else {
         return without_commit(snapshot, &sparse, target, &dest);
     };
     let mut log = Vec::new();
@@ -74,45 +74,96 @@ pub fn checkout(
     let entries = if as_it_stands {
         as_it_is(snapshot, options, &sparse, &dest, &mut log)?
     } else {
-        exactly(source, wanted, &sparse, &dest, &mut log)?
+        exactly(source, &wanted, &sparse, &dest, &mut log)?
     };
-    if request.lfs {
-        let here = entries.iter().filter(|entry| sparse.includes(&entry.path));
-        let filled = lfs::fill(here, &dest, source.repo.commondir(), &options.root)?;
-        log.push(format!("LFS: {filled} files"));
-    }
-    if !options.below_top_level {
-        let history = History::of(source, wanted, target, request.depth(), request.fetch_tags)?;
-        Plan {
+    let placed = Placed {
+        source,
+        options,
+        request,
+        sparse: &sparse,
+        dest: &dest,
+        entries: &entries,
+        as_it_stands,
+    };
+    placed.finish(&wanted, target, &mut log)?;
+    Ok(Checkout {
+        commit: wanted.commit.to_string(),
+        ref_: wanted.output,
+        log,
+    })
+}
+
+/// A checkout whose files are in place.
+struct Placed<'a> {
+    source: &'a Source,
+    options: &'a Options,
+    request: &'a CheckoutRequest,
+    sparse: &'a Sparse,
+    dest: &'a Path,
+    entries: &'a [Entry],
+    as_it_stands: bool,
+}
+
+impl Placed<'_> {
+    /// Adds LFS content, `.git` and submodules.
+    fn finish(&self, wanted: &Wanted, target: &Target, log: &mut Vec<String>) -> Result<()> {
+        let Self {
             source,
-            history: &history,
-            entries: &entries,
-            sparse: &sparse,
-            remote_url: target.remote_url.as_deref(),
-            tree: &dest,
-            folder: dest.join(".git"),
+            options,
+            request,
+            sparse,
+            dest,
+            entries,
+            as_it_stands,
+        } = *self;
+        if request.lfs {
+            let here = entries.iter().filter(|entry| sparse.includes(&entry.path));
+            let filled = lfs::fill(here, dest, source.repo.commondir(), &options.root)?;
+            log.push(format!("{filled} files from LFS"));
         }
-        .make()?;
-    }
-    if request.submodules != Submodules::No {
-        let brought = Brought {
+        let git_folder = (!options.below_top_level).then(|| dest.join(".git"));
+        if let Some(folder) = &git_folder {
+            let depth = request.depth();
+            let history = History::of(source, wanted, target, depth, request.fetch_tags)?;
+            if depth == 0 && !history.shallow.is_empty() {
+                log.push("the local clone is shallow: its history is all there is".to_owned());
+            }
+            Plan {
+                source,
+                history: &history,
+                entries,
+                sparse,
+                remote_url: target.remote_url.as_deref(),
+                tree: dest,
+                folder: folder.clone(),
+            }
+            .make()?;
+        }
+        if request.submodules == Submodules::No {
+            return Ok(());
+        }
+        let tree = Brought {
             source,
             root: &options.root,
-            dest: &dest,
-            entries: &entries,
-            git_folder: (!options.below_top_level).then(|| dest.join(".git")),
+            dest,
+            entries,
+            git_folder,
             as_it_stands: as_it_stands && options.content == Content::WorkingTree,
             depth: request.depth(),
             recursive: request.submodules == Submodules::Recursive,
             lfs: request.lfs,
         };
-        submodule::bring(&brought, &sparse, &mut log)?;
+        submodule::bring(&tree, sparse, log)
     }
-    Ok(Checkout {
-        commit: wanted.commit.to_string(),
-        ref_: wanted.output.clone(),
-        log,
-    })
+}
+
+/// A destination is emptied: it may not be, or hold, the tree that all comes from.
+fn spare_own_tree(options: &Options, dest: &Path) -> Result<()> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if options.root.starts_with(dest) || real(&options.root).starts_with(real(dest)) {
+        return Err(WorkspaceError::OwnTree(dest.to_owned()));
+    }
+    Ok(())
 }
 
 /// A folder without git, or a repository without a commit: its files are all there is.
@@ -190,94 +241,4 @@ fn exactly(
         chosen.len()
     ));
     Ok(entries)
-}
-
-/// Where the checkout goes; only ever inside the workspace, links followed.
-pub(super) fn destination(workspace: &Path, path: Option<&str>) -> Result<PathBuf> {
-    let mut dest = PathBuf::new();
-    for part in workspace.join(path.unwrap_or(".")).components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                dest.pop();
-            }
-            other => dest.push(other),
-        }
-    }
-    let outside = || WorkspaceError::OutsideWorkspace {
-        path: dest.clone(),
-        workspace: workspace.to_owned(),
-    };
-    if !dest.starts_with(workspace) {
-        return Err(outside());
-    }
-    let real = dest.ancestors().find_map(|at| at.canonicalize().ok());
-    if let (Some(real), Ok(home)) = (real, workspace.canonicalize())
-        && !real.starts_with(&home)
-    {
-        return Err(outside());
-    }
-    Ok(dest)
-}
-
-/// Empties the place, as the action does; an unclean checkout into a checkout only makes way for what comes.
-fn clear(dest: &Path, clean: bool) -> Result<()> {
-    if clean || !dest.join(".git").is_dir() {
-        return place::empty(dest);
-    }
-    if let Ok(index) = git2::Index::open(&dest.join(".git/index")) {
-        let mut way = Way::new(dest);
-        for entry in index.iter() {
-            way.clear(&entry.path)?;
-        }
-    }
-    place::remove(&dest.join(".git"))
-}
-
-/// Removes what stands where files are about to come.
-fn make_way(dest: &Path, entries: &[&Entry]) -> Result<()> {
-    if fs::read_dir(dest).map_or(true, |mut children| children.next().is_none()) {
-        return Ok(());
-    }
-    let mut way = Way::new(dest);
-    for entry in entries {
-        way.clear(&entry.path)?;
-    }
-    Ok(())
-}
-
-/// The way to files in a folder: a link that a step put there must not lead out of the workspace.
-struct Way<'a> {
-    dest: &'a Path,
-    /// Real folders, or nothing at all.
-    open: HashSet<PathBuf>,
-}
-
-impl<'a> Way<'a> {
-    fn new(dest: &'a Path) -> Self {
-        Self {
-            dest,
-            open: HashSet::new(),
-        }
-    }
-
-    fn clear(&mut self, path: &[u8]) -> Result<()> {
-        let path = path_of(path);
-        let mut parents: Vec<&Path> = path
-            .ancestors()
-            .skip(1)
-            .filter(|at| !at.as_os_str().is_empty())
-            .collect();
-        while let Some(parent) = parents.pop() {
-            if self.open.contains(parent) {
-                continue;
-            }
-            let folder = self.dest.join(parent);
-            if fs::symlink_metadata(&folder).is_ok_and(|metadata| !metadata.is_dir()) {
-                place::remove(&folder)?;
-            }
-            self.open.insert(parent.to_owned());
-        }
-        place::remove(&self.dest.join(path))
-    }
 }

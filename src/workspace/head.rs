@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs;
 
-use git2::Oid;
+use git2::{Oid, Reference};
 
 use super::Result;
 use super::checkout::Target;
-use super::refs::Wanted;
+use super::refs::{self, Wanted};
 use super::source::Source;
 
 /// Where HEAD points.
@@ -79,13 +79,15 @@ impl History {
     }
 }
 
-fn branches(source: &Source, target: &Target, refs: &mut BTreeMap<String, Oid>) -> Result<()> {
-    // What the remote is known to have counts more than a local branch of that name.
+fn branches(source: &Source, target: &Target, found: &mut BTreeMap<String, Oid>) -> Result<()> {
     let remote = format!("refs/remotes/{}/", target.remote_name);
     for prefix in ["refs/heads/", remote.as_str()] {
-        for (name, oid) in matching(source, prefix)? {
-            if name != "HEAD" {
-                refs.insert(format!("refs/remotes/origin/{name}"), oid);
+        for (name, _) in matching(source, prefix)? {
+            if name == "HEAD" {
+                continue;
+            }
+            if let Some(tip) = refs::branch_tip(source, &name, &target.remote_name) {
+                found.insert(format!("refs/remotes/origin/{name}"), tip);
             }
         }
     }
@@ -124,6 +126,9 @@ fn matching(source: &Source, prefix: &str) -> Result<Vec<(String, Oid)>> {
 /// The ref that the fetch of the wanted commit writes.
 fn own_ref(source: &Source, wanted: &Wanted, refs: &mut BTreeMap<String, Oid>) -> Head {
     let name = &wanted.name;
+    if !Reference::is_valid_name(name) {
+        return Head::Detached;
+    }
     if let Some(branch) = name.strip_prefix("refs/heads/") {
         refs.insert(format!("refs/remotes/origin/{branch}"), wanted.commit);
         return Head::Branch(branch.to_owned());

@@ -36,11 +36,15 @@ pub(super) fn judge(
             continue;
         }
         entry.lfs = entry.kind != Kind::Symlink && attributes.is_lfs(&indexed.path);
-        let remembered = known
-            .and_then(|known| known.find(&entry.path).filter(|old| known.trusts(old)))
-            .filter(|old| old.same_content(entry));
+        let remembered = || {
+            known.is_some_and(|known| {
+                known.find(&entry.path).is_some_and(|old| {
+                    known.trusts(old) && old.same_content(entry) && old.blob == indexed.id
+                })
+            })
+        };
         if tracked.proves(indexed, entry.kind, &entry.stat)
-            || remembered.is_some_and(|old| old.blob == indexed.id)
+            || remembered()
             || equals_raw(source, indexed, entry)
         {
             entry.blob = indexed.id;

@@ -173,6 +173,18 @@ fn set_file_mode(file: &File, kind: Kind) -> io::Result<()> {
     file.set_permissions(mode_bits(kind))
 }
 
+/// Shuts others out of a folder: the copy of a private tree is private.
+#[cfg(unix)]
+pub(super) fn keep_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(not(unix))]
+pub(super) fn keep_private(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 #[cfg(not(unix))]
 pub(super) fn set_mode(_: &Path, _: Kind) -> io::Result<()> {
     Ok(())
@@ -217,11 +229,7 @@ pub(super) fn remove(path: &Path) -> Result<()> {
 
 /// Lets the owner write into every folder of a tree (Go's module cache takes that away).
 fn unlock(folder: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
-    }
+    keep_private(folder)?;
     for child in fs::read_dir(folder)? {
         let child = child?;
         if child.file_type()?.is_dir() {

@@ -71,20 +71,54 @@ fn lookup(source: &Source, name: &str, target: &Target) -> Result<Option<Oid>> {
     if !target.git_ref.is_empty() && name == qualified(&target.git_ref) {
         return existing(source, &target.sha).map(Some);
     }
-    let remote = &target.remote_name;
-    let places = if let Some(branch) = name.strip_prefix("refs/heads/") {
-        vec![format!("refs/remotes/{remote}/{branch}"), name.to_owned()]
-    } else if let Some(pull) = name.strip_prefix("refs/pull/") {
-        vec![
-            name.to_owned(),
-            format!("refs/remotes/pull/{pull}"),
-            format!("refs/remotes/{remote}/pull/{pull}"),
-        ]
-    } else {
-        vec![name.to_owned()]
+    if let Some(branch) = name.strip_prefix("refs/heads/") {
+        return Ok(branch_tip(source, branch, &target.remote_name));
+    }
+    let Some(pull) = name.strip_prefix("refs/pull/") else {
+        return Ok(tip(source, name));
     };
-    Ok(places.iter().find_map(|place| {
-        let reference = source.repo.find_reference(place).ok()?;
-        Some(reference.peel_to_commit().ok()?.id())
-    }))
+    let remote = &target.remote_name;
+    let fetched = [
+        name.to_owned(),
+        format!("refs/remotes/pull/{pull}"),
+        format!("refs/remotes/{remote}/pull/{pull}"),
+    ];
+    // The head of the pull request that is simulated is what stands here.
+    let own = pull
+        .strip_suffix("/head")
+        .is_some_and(|number| target.git_ref == format!("refs/pull/{number}/merge"));
+    Ok(match source.head() {
+        Some(head) if own => Some(head.id()),
+        _ => fetched.iter().find_map(|place| tip(source, place)),
+    })
+}
+
+fn tip(source: &Source, name: &str) -> Option<Oid> {
+    let reference = source.repo.find_reference(name).ok()?;
+    Some(reference.peel_to_commit().ok()?.id())
+}
+
+/// Where a branch stands on GitHub: where the remote is known to have it, unless it is about to be pushed further.
+pub(super) fn branch_tip(source: &Source, branch: &str, remote: &str) -> Option<Oid> {
+    let local_name = format!("refs/heads/{branch}");
+    let local = tip(source, &local_name);
+    let known = tip(source, &format!("refs/remotes/{remote}/{branch}"));
+    let (Some(local), Some(known)) = (local, known) else {
+        return local.or(known);
+    };
+    let current = source
+        .repo
+        .head()
+        .is_ok_and(|head| head.name() == Ok(local_name.as_str()));
+    let ahead = || {
+        source
+            .repo
+            .graph_descendant_of(local, known)
+            .unwrap_or(false)
+    };
+    Some(if local == known || current || ahead() {
+        local
+    } else {
+        known
+    })
 }

@@ -148,8 +148,7 @@ fn working_tree(
         None => Tracked::default(),
     };
     let mut walk = Walk::new(options, source, &tracked);
-    let rules = walk.rules_at_root(source);
-    walk.folder(&options.root, &[], &rules, false)?;
+    walk.walk(source)?;
     let Walk { mut found, .. } = walk;
     found.sort_by(|a, b| a.path.cmp(&b.path));
     let Some(source) = source else {

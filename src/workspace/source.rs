@@ -1,10 +1,11 @@
 //! The user's repository as the workspace reads it: index, HEAD, settings.
 
 use std::path::PathBuf;
+use std::process::Command;
 
-use git2::{Config, Index, IndexEntry, IndexEntryExtendedFlag, Repository};
+use git2::{Config, Index, IndexEntry, IndexEntryExtendedFlag, IndexEntryFlag, Oid, Repository};
 
-use super::{Options, Result, WorkspaceError, git};
+use super::{Options, Result, WorkspaceError, git, tree};
 
 /// The user's repository, opened for reading.
 pub(super) struct Source {
@@ -68,12 +69,37 @@ impl Source {
 
     /// The index that counts: the hook's own if there is one.
     pub(super) fn index(&self) -> Result<Index> {
-        match &self.index_file {
+        let read = match &self.index_file {
             // The empty index of a first `git commit FILE` is a file that is not there.
-            Some(file) if file.exists() => Index::open(file).map_err(git(file)),
-            Some(_) => Index::new().map_err(self.error()),
-            None => self.repo.index().map_err(self.error()),
+            Some(file) if file.exists() => Index::open(file),
+            Some(_) => Index::new(),
+            None => self.repo.index(),
+        };
+        read.or_else(|error| self.listed_index().ok_or(error))
+            .map_err(self.error())
+    }
+
+    /// The index as git itself lists it: libgit2 reads neither split nor sparse ones.
+    fn listed_index(&self) -> Option<Index> {
+        let mut git = Command::new("git");
+        git.current_dir(&self.top)
+            .args(["ls-files", "-z", "-t", "--stage"])
+            .env("GIT_DIR", self.repo.path())
+            .env("GIT_WORK_TREE", &self.top);
+        match &self.index_file {
+            Some(file) => git.env("GIT_INDEX_FILE", file),
+            None => git.env_remove("GIT_INDEX_FILE"),
+        };
+        let listed = git.output().ok().filter(|output| output.status.success())?;
+        let mut index = Index::new().ok()?;
+        for line in listed
+            .stdout
+            .split(|b| *b == 0)
+            .filter(|line| !line.is_empty())
+        {
+            index.add(&listed_entry(line)?).ok()?;
         }
+        Some(index)
     }
 
     pub(super) fn objects(&self) -> PathBuf {
@@ -124,6 +150,23 @@ impl Source {
         path.strip_prefix(self.prefix.as_slice())?
             .strip_prefix(b"/")
     }
+}
+
+/// `H 100644 <blob> 0<tab>path`; S marks what a sparse checkout leaves out.
+fn listed_entry(line: &[u8]) -> Option<IndexEntry> {
+    let tab = line.iter().position(|b| *b == b'\t')?;
+    let mut words = std::str::from_utf8(&line[..tab]).ok()?.split(' ');
+    let tag = words.next()?;
+    let mode = u32::from_str_radix(words.next()?, 8).ok()?;
+    let blob = Oid::from_str(words.next()?).ok()?;
+    let stage: u16 = words.next()?.parse().ok()?;
+    let mut entry = tree::index_entry(&tree::entry(line[tab + 1..].to_vec(), mode, blob));
+    entry.flags |= stage << 12;
+    if tag.eq_ignore_ascii_case("S") {
+        entry.flags |= IndexEntryFlag::EXTENDED.bits();
+        entry.flags_extended |= IndexEntryExtendedFlag::SKIP_WORKTREE.bits();
+    }
+    Some(entry)
 }
 
 fn default_excludes_file() -> Option<PathBuf> {

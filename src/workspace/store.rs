@@ -48,6 +48,7 @@ impl Store {
     pub(super) fn lock(options: &Options) -> Result<Self> {
         let folder = options.cache.join(name_of(options));
         fs::create_dir_all(&folder).map_err(io("make", &folder))?;
+        place::keep_private(&folder).map_err(io("protect", &folder))?;
         let path = folder.join("lock");
         let lock = open_lock(&path)?;
         lock.lock().map_err(io("lock", &path))?;
@@ -238,27 +239,23 @@ impl<'m> Change<'m> {
             stale: Vec::new(),
         };
         let filters = old.filters == new.filters;
+        // Both are sorted: one walk through both.
+        let mut before = old.entries.iter().peekable();
         for entry in &new.entries {
-            match old.find(&entry.path) {
-                Some(known)
-                    if known.same_content(entry)
-                        && old.trusts(known)
-                        && (filters || !entry.from_git) =>
-                {
-                    change.same.push(entry);
-                }
-                Some(known) => {
-                    change.stale.push(known.clone());
-                    change.fresh.push(entry);
-                }
-                None => change.fresh.push(entry),
+            while let Some(gone) = before.next_if(|known| known.path < entry.path) {
+                change.stale.push(gone.clone());
+            }
+            let known = before.next_if(|known| known.path == entry.path);
+            if known.is_some_and(|known| {
+                known.same_content(entry) && old.trusts(known) && (filters || !entry.from_git)
+            }) {
+                change.same.push(entry);
+            } else {
+                change.stale.extend(known.cloned());
+                change.fresh.push(entry);
             }
         }
-        for entry in &old.entries {
-            if new.find(&entry.path).is_none() {
-                change.stale.push(entry.clone());
-            }
-        }
+        change.stale.extend(before.cloned());
         change
     }
 

@@ -60,12 +60,10 @@ impl Tracked {
 
     /// Adds what a sparse checkout left out of the working tree; names what is deleted.
     pub(super) fn complete(&self, found: &mut Vec<Entry>, deleted: &mut Vec<Vec<u8>>) {
+        let here: HashSet<&[u8]> = found.iter().map(|entry| entry.path.as_slice()).collect();
         let mut sparse = Vec::new();
         for (path, entry) in &self.entries {
-            if found
-                .binary_search_by(|e| e.path.as_slice().cmp(path))
-                .is_ok()
-            {
+            if here.contains(path.as_slice()) {
                 continue;
             }
             if is_skip_worktree(entry) {

@@ -14,7 +14,7 @@ use super::{Options, Result, SECRET_FILES, io};
 
 /// A walk through the working tree that collects what the rule lets in.
 pub(super) struct Walk<'a> {
-    root: &'a Path,
+    root: PathBuf,
     with_ignored: bool,
     in_git: bool,
     tracked: &'a Tracked,
@@ -30,17 +30,15 @@ impl<'a> Walk<'a> {
         source: Option<&'a Source>,
         tracked: &'a Tracked,
     ) -> Self {
-        let root = &options.root;
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        // One spelling for all, so that paths can be compared.
+        let root = real(&options.root);
         let named = options.exclude.iter().flat_map(|path| {
-            let path = root.join(path);
-            let real = path.canonicalize().ok().and_then(|real| {
-                let below = real
-                    .strip_prefix(root.canonicalize().ok()?)
-                    .ok()?
-                    .to_owned();
-                Some(root.join(below))
-            });
-            [Some(path), real]
+            let path = options.root.join(path);
+            let spelled = path
+                .strip_prefix(&options.root)
+                .map(|below| root.join(below));
+            [Some(real(&path)), spelled.ok()]
         });
         let excluded = SECRET_FILES
             .iter()
@@ -53,39 +51,23 @@ impl<'a> Walk<'a> {
             in_git: source.is_some(),
             tracked,
             excluded,
-            cache: options.cache.clone(),
+            cache: real(&options.cache),
             found: Vec::with_capacity(tracked.entries.len() + 16),
         }
     }
 
-    /// The ignore rules that hold in the root already.
-    pub(super) fn rules_at_root(&self, source: Option<&Source>) -> Ignores {
-        let Some(source) = source else {
-            return Ignores::new(self.root, &[], false).enter(self.root);
-        };
-        let ignore_case = source.flag("core.ignorecase", false);
-        // The matchers compare paths as the walk spells them.
-        let depth = path_of(&source.prefix).components().count();
-        let top = self.root.ancestors().nth(depth).unwrap_or(self.root);
-        let mut rules = Ignores::new(top, &source.exclude_files(), ignore_case);
-        let between: Vec<&Path> = self.root.ancestors().take(depth + 1).collect();
-        for folder in between.into_iter().rev() {
-            rules = rules.enter(folder);
-        }
-        rules
+    /// Walks through everything.
+    pub(super) fn walk(&mut self, source: Option<&Source>) -> Result<()> {
+        let root = self.root.clone();
+        let rules = rules_at(&root, source);
+        self.folder(&root, &[], &rules, false)
     }
 
-    pub(super) fn folder(
-        &mut self,
-        folder: &Path,
-        path: &[u8],
-        rules: &Ignores,
-        ignored: bool,
-    ) -> Result<()> {
+    fn folder(&mut self, folder: &Path, path: &[u8], rules: &Ignores, ignored: bool) -> Result<()> {
         let children = match fs::read_dir(folder) {
             Ok(children) => children,
             // A folder that vanished meanwhile, or one that git could not read either.
-            Err(_) if folder != self.root => return Ok(()),
+            Err(_) if folder != self.root.as_path() => return Ok(()),
             Err(error) => return Err(io("read", folder)(error)),
         };
         for child in children.flatten() {
@@ -173,4 +155,19 @@ impl<'a> Walk<'a> {
             from_git: false,
         });
     }
+}
+
+/// The ignore rules that hold in the root already.
+fn rules_at(root: &Path, source: Option<&Source>) -> Ignores {
+    let Some(source) = source else {
+        return Ignores::new(root, &[], false).enter(root);
+    };
+    let ignore_case = source.flag("core.ignorecase", false);
+    let mut rules = Ignores::new(&source.top, &source.exclude_files(), ignore_case);
+    let depth = path_of(&source.prefix).components().count();
+    let between: Vec<&Path> = root.ancestors().take(depth + 1).collect();
+    for folder in between.into_iter().rev() {
+        rules = rules.enter(folder);
+    }
+    rules
 }

@@ -90,7 +90,7 @@ fn run(record: &Value, grade: &str) -> Result<(), Failed> {
     let file = record["file"].as_str().unwrap();
     let messages: Vec<String> = case.errors.iter().map(ToString::to_string).collect();
     let expects_errors = case.expected.get("errors").is_some();
-    if expects_errors != !case.errors.is_empty() {
+    if expects_errors == case.errors.is_empty() {
         return Err(format!("errors expected: {expects_errors}, found: {messages:#?}").into());
     }
     match grade {

@@ -1,4 +1,4 @@
-//! What `actions/checkout` leaves in the workspace.
+//! What `actions/checkout` leaves in the workspace (SPEC J-10, J-11, P-90).
 
 use super::*;
 
@@ -269,4 +269,71 @@ fn lfs_files_are_pointers_unless_asked_for() {
     );
     scratch.checkout(&request(|r| r.lfs = true));
     assert_eq!(fs::read_to_string(work.join("x.bin")).unwrap(), content);
+}
+
+#[test]
+fn a_checkout_never_replaces_the_users_own_tree() {
+    let scratch = Scratch::dirty();
+    let options = scratch.options();
+    let snapshot = Snapshot::prepare(&options).unwrap();
+    let before = tree(&scratch.repo());
+    for workspace in [scratch.repo(), scratch.path("")] {
+        let result = checkout(
+            &snapshot,
+            &options,
+            &CheckoutRequest::default(),
+            &scratch.target(),
+            &workspace,
+        );
+        assert!(matches!(result, Err(WorkspaceError::OwnTree(_))));
+    }
+    assert_eq!(tree(&scratch.repo()), before);
+}
+
+#[test]
+fn a_target_that_is_not_head_is_exactly_its_commit() {
+    let scratch = Scratch::new();
+    let first = scratch.head();
+    scratch.commit("second");
+    scratch.write("a.txt", "dirty\n");
+    let options = scratch.options();
+    let snapshot = Snapshot::prepare(&options).unwrap();
+    let target = Target {
+        sha: first.clone(),
+        ..scratch.target()
+    };
+    let done = checkout(
+        &snapshot,
+        &options,
+        &CheckoutRequest::default(),
+        &target,
+        &scratch.workspace(),
+    )
+    .unwrap();
+    assert_eq!(done.commit, first);
+    assert_eq!(git(&scratch.workspace(), &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn the_hook_of_the_first_commit_is_judged_by_its_index() {
+    let scratch = Scratch::empty();
+    scratch.write("a.txt", "staged\n");
+    scratch.git(&["add", "a.txt"]);
+    scratch.write("a.txt", "working\n");
+    let options = scratch.with(Content::Staged);
+    let snapshot = Snapshot::prepare(&options).unwrap();
+    assert_eq!(snapshot.changes().to_string(), "1 new");
+    let target = Target {
+        sha: "0".repeat(40),
+        ..Target::default()
+    };
+    checkout(
+        &snapshot,
+        &options,
+        &CheckoutRequest::default(),
+        &target,
+        &scratch.workspace(),
+    )
+    .unwrap();
+    assert_eq!(tree(&scratch.workspace())["a.txt"], "644 staged\n");
 }

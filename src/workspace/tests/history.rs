@@ -131,8 +131,61 @@ fn tags_and_pull_requests_leave_a_detached_head() {
             scratch.head()
         );
     }
+}
+
+#[test]
+fn a_pushed_tag_describes_itself() {
+    let scratch = history();
+    scratch.git(&["tag", "-a", "v2", "-m", "two"]);
+    let options = scratch.options();
+    let snapshot = Snapshot::prepare(&options).unwrap();
+    let target = Target {
+        git_ref: "refs/tags/v2".to_owned(),
+        ..scratch.target()
+    };
+    checkout(
+        &snapshot,
+        &options,
+        &depth(1),
+        &target,
+        &scratch.workspace(),
+    )
+    .unwrap();
+    assert_eq!(git(&scratch.workspace(), &["describe"]), "v2\n");
+}
+
+#[test]
+fn a_branch_stands_where_the_remote_has_it_or_where_the_next_push_brings_it() {
+    let scratch = history();
+    let sha = |name: &str| scratch.git(&["rev-parse", name]).trim().to_owned();
+    // Stale here, ahead here, and the head of the pull request at hand.
+    scratch.git(&["branch", "stale", "HEAD~2"]);
+    scratch.git(&["update-ref", "refs/remotes/origin/stale", "HEAD"]);
+    scratch.git(&["branch", "ahead", "HEAD"]);
+    scratch.git(&["update-ref", "refs/remotes/origin/ahead", "HEAD~2"]);
+    scratch.git(&["update-ref", "refs/remotes/origin/main", "v1.0^{commit}"]);
+    let options = scratch.options();
+    let snapshot = Snapshot::prepare(&options).unwrap();
+    let target = Target {
+        git_ref: "refs/pull/7/merge".to_owned(),
+        ..scratch.target()
+    };
+    for asked in ["stale", "ahead", "main", "refs/pull/7/head"] {
+        let request = CheckoutRequest {
+            ref_: Some(asked.to_owned()),
+            ..depth(0)
+        };
+        let done = checkout(&snapshot, &options, &request, &target, &scratch.workspace()).unwrap();
+        assert_eq!(done.commit, sha("HEAD"), "{asked}");
+    }
     let work = scratch.workspace();
-    assert_eq!(git(&work, &["rev-parse", "HEAD"]).trim(), scratch.head());
+    for name in ["stale", "ahead", "main"] {
+        assert_eq!(
+            git(&work, &["rev-parse", &format!("origin/{name}")]).trim(),
+            sha("HEAD"),
+            "{name}"
+        );
+    }
 }
 
 #[test]
@@ -201,4 +254,32 @@ fn a_job_can_commit_and_the_users_repository_knows_nothing_of_it() {
     git(&work, &["tag", "made-here"]);
     assert_eq!(scratch.git(&["count-objects", "-v"]), before);
     assert_eq!(scratch.git(&["tag"]), "v1.0\n");
+}
+
+#[test]
+fn a_ref_that_git_would_refuse_is_never_written() {
+    let scratch = history();
+    let options = scratch.options();
+    let snapshot = Snapshot::prepare(&options).unwrap();
+    for git_ref in [
+        "refs/heads/../../../escaped",
+        "refs/tags/a b",
+        "refs/heads/x.lock",
+        "",
+    ] {
+        let target = Target {
+            git_ref: git_ref.to_owned(),
+            ..scratch.target()
+        };
+        checkout(
+            &snapshot,
+            &options,
+            &depth(1),
+            &target,
+            &scratch.workspace(),
+        )
+        .unwrap();
+        assert_eq!(git(&scratch.workspace(), &["branch", "--show-current"]), "");
+        assert!(!scratch.workspace().join("escaped").exists());
+    }
 }

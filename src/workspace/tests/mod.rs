@@ -1,5 +1,7 @@
 //! Scratch repositories, with the real git as the judge.
 
+#![cfg(unix)]
+
 mod bound;
 mod checked_out;
 mod history;

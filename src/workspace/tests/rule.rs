@@ -264,3 +264,48 @@ fn checkout_filters_are_applied_to_what_comes_from_git() {
         );
     }
 }
+
+#[test]
+fn split_and_sparse_indexes_are_read() {
+    let scratch = Scratch::dirty();
+    let expected = seen(&scratch.options());
+    scratch.git(&["update-index", "--split-index"]);
+    assert_eq!(seen(&scratch.options()), expected);
+    scratch.git(&["update-index", "--no-split-index"]);
+    scratch.git(&["checkout", "-q", "--", "a.txt", "gone.txt"]);
+    scratch.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "sub"]);
+    let sparse = seen(&scratch.options());
+    assert_eq!(sparse["dir/b.txt"], "644 b\n");
+    assert_eq!(sparse["gone.txt"], "644 gone\n");
+}
+
+#[test]
+fn a_root_that_is_reached_through_a_link_is_the_same() {
+    let scratch = Scratch::dirty();
+    scratch.write("dir/c.log", "ignored by the top\n");
+    scratch.write("dir/my.keys", "x\n");
+    for (folder, below_top_level) in [("", false), ("dir", true)] {
+        let root = scratch.repo().join(folder);
+        let link = scratch.path(&format!("link-{folder}"));
+        std::os::unix::fs::symlink(&root, &link).unwrap();
+        for secret in [root.join("my.keys"), link.join("my.keys")] {
+            let options = Options {
+                below_top_level,
+                exclude: vec![secret],
+                ..scratch.options()
+            };
+            let direct = seen(&Options {
+                root: root.clone(),
+                ..options.clone()
+            });
+            let linked = seen(&Options {
+                root: link.clone(),
+                ..options
+            });
+            assert_eq!(direct, linked);
+            for name in ["my.keys", "c.log", "dir/c.log"] {
+                assert!(!linked.contains_key(name), "{name}");
+            }
+        }
+    }
+}

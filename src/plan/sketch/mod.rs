@@ -1,24 +1,28 @@
 //! Selected workflows → [`Outline`]: legs, names, machines and conditions as far as they are known before the run.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+mod task;
+mod written;
 
-use super::availability;
-use super::condition::{self, Before, Decision, JobContext, Known};
-use super::graph;
-use super::inputs;
-use super::machine::Machines;
-use super::matrix::{self, Leg, MatrixFilter};
-use super::outline::{
-    ConditionOutline, JobOutline, LegOutline, Legs, Outline, RunsOn, Unavailable, WorkflowOutline,
+use std::collections::{HashMap, HashSet};
+
+use task::{Fate, Task, WorstFate, needs_of};
+pub use written::{leg_name, refers};
+use written::{runs_on_as_written, written};
+
+use crate::diagnostic::Diagnostic;
+use crate::expr::{Object, Value};
+use crate::plan::availability;
+use crate::plan::condition::{JobContext, Known};
+use crate::plan::graph;
+use crate::plan::inputs;
+use crate::plan::machine::Machines;
+use crate::plan::matrix::{Leg, MatrixFilter};
+use crate::plan::outline::{
+    JobOutline, LegOutline, Legs, Outline, RunsOn, Unavailable, WorkflowOutline,
 };
-use super::reusable::{self, Callee, Library};
-use super::select::{Candidate, ChosenEvent, Selection, State};
-use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::expr::{Context, Value};
-use crate::workflow::{
-    CallJob, EvalError, Evaluator, Job, JobKind, StepsJob, Token, TokenKind, Workflow,
-};
+use crate::plan::reusable::{self, Callee, Library};
+use crate::plan::select::{Candidate, ChosenEvent, Selection, State, jobs_of};
+use crate::workflow::{CallJob, EvalError, Evaluator, JobKind, StepsJob, Token, Workflow};
 
 /// What a sketch is made with.
 #[derive(Clone, Copy)]
@@ -63,9 +67,11 @@ impl Sketch<'_> {
             let candidate = &candidates[selected.index];
             let wanted: HashSet<&str> = selected.jobs.iter().map(String::as_str).collect();
             let workflow = match &candidate.state {
-                State::Valid(workflow) => {
-                    drawing.workflow(workflow, |id| !selected.triggered || wanted.contains(id))
+                State::Valid(workflow) if selected.triggered => {
+                    drawing.workflow(workflow, |id| wanted.contains(id))
                 }
+                // Drawn for those who ask why; what is wrong in it is of no concern.
+                State::Valid(workflow) => Drawing::new(*self).workflow(workflow, |_| true),
                 State::Broken { .. } => WorkflowOutline {
                     name: candidate.file.to_owned(),
                     ..WorkflowOutline::default()
@@ -74,6 +80,7 @@ impl Sketch<'_> {
             workflows.push(WorkflowOutline {
                 file: candidate.file.to_owned(),
                 triggered: selected.triggered,
+                filtered: selected.filtered,
                 reason: selected.reason.clone(),
                 help: selected.help.clone(),
                 lifted: selected.lifted.clone(),
@@ -87,17 +94,22 @@ impl Sketch<'_> {
         sketched
     }
 
-    /// Draws all jobs there are, for a list without an event.
-    pub fn all(&self, candidates: &[Candidate<'_>]) -> Sketched {
+    /// Draws all jobs there are, whatever starts them; with `-j` those named and what they need.
+    pub fn all(&self, candidates: &[Candidate<'_>], jobs: &[String]) -> Sketched {
         let mut drawing = Drawing::new(*self);
+        drawing.without_event = true;
         let workflows = candidates
             .iter()
+            .filter(|candidate| candidate.has_any(jobs))
             .filter_map(|candidate| match &candidate.state {
-                State::Valid(workflow) => Some(WorkflowOutline {
-                    file: candidate.file.to_owned(),
-                    triggered: true,
-                    ..drawing.workflow(workflow, |_| true)
-                }),
+                State::Valid(workflow) => {
+                    let wanted = jobs_of(workflow, jobs);
+                    Some(WorkflowOutline {
+                        file: candidate.file.to_owned(),
+                        triggered: true,
+                        ..drawing.workflow(workflow, |id| wanted.iter().any(|each| each == id))
+                    })
+                }
                 State::Broken { .. } => None,
             })
             .collect();
@@ -113,11 +125,13 @@ struct Drawing<'a> {
     /// Keys of `--matrix` that some leg has, by place.
     seen_keys: HashSet<usize>,
     any_dynamic: bool,
+    /// Jobs are listed, whatever starts them.
+    without_event: bool,
 }
 
 /// The place of a called workflow below its callers.
 #[derive(Clone, Default)]
-struct Scope {
+pub(super) struct Scope {
     /// `caller.`.
     id: String,
     /// The names of the callers' legs, in order, each with ` / `.
@@ -136,13 +150,16 @@ impl<'a> Drawing<'a> {
             matrix_errors: Vec::new(),
             seen_keys: HashSet::new(),
             any_dynamic: false,
+            without_event: false,
         }
     }
 
     fn finish(mut self, workflows: Vec<WorkflowOutline>) -> Sketched {
+        let any_runs = workflows.iter().any(|workflow| workflow.triggered);
         for (place, filter) in self.with.matrix.iter().enumerate() {
             // What a dynamic matrix has is known only during the run.
-            if !self.seen_keys.contains(&place) && !self.any_dynamic {
+            let judged = any_runs && !self.any_dynamic;
+            if judged && !self.seen_keys.contains(&place) {
                 self.matrix_errors.push(format!(
                     "--matrix: no selected job has the key '{}'",
                     filter.key
@@ -160,7 +177,9 @@ impl<'a> Drawing<'a> {
     }
 
     fn workflow(&mut self, workflow: &Workflow, wanted: impl Fn(&str) -> bool) -> WorkflowOutline {
-        let known = (self.with.known)(workflow);
+        let mut known = (self.with.known)(workflow);
+        known.event_open |= self.without_event;
+        known.inputs_open |= self.without_event;
         WorkflowOutline {
             name: workflow.display_name().to_owned(),
             events: workflow.on.events.keys().cloned().collect(),
@@ -200,17 +219,15 @@ impl<'a> Drawing<'a> {
                 scope,
                 stage: scope.stage + stages[place],
             };
-            let outlines = self.job(&task, &fates);
-            if let Some(own) = outlines.first() {
-                fates.insert(job.id.to_lowercase(), Fate::of(own));
-            }
+            let (outlines, fate) = self.job(&task, &fates);
+            fates.insert(job.id.to_lowercase(), fate);
             drawn[place] = outlines;
         }
         drawn.into_iter().flatten().collect()
     }
 
     /// A job, and the jobs of what it calls.
-    fn job(&mut self, task: &Task<'_>, fates: &HashMap<String, Fate>) -> Vec<JobOutline> {
+    fn job(&mut self, task: &Task<'_>, fates: &HashMap<String, Fate>) -> (Vec<JobOutline>, Fate) {
         let before = Fate::worst(
             needs_of(task.job)
                 .iter()
@@ -241,14 +258,20 @@ impl<'a> Drawing<'a> {
             file: task.source.path.clone(),
             line: task.source.position(task.job.span.start).line,
         };
-        match &task.job.kind {
+        let outlines = match &task.job.kind {
             JobKind::Steps(steps) => {
                 outline.runs_on = runs_on_as_written(&steps.runs_on, task.source);
                 self.drop_absent(&mut outline);
                 vec![outline]
             }
             JobKind::Call(call) => self.call(task, call, outline),
-        }
+        };
+        let fate = if matches!(before, WorstFate::Unavailable(_)) {
+            Fate::Unavailable
+        } else {
+            Fate::of(&outlines)
+        };
+        (outlines, fate)
     }
 
     /// With `--skip-unavailable` legs that can not run here count as absent.
@@ -303,10 +326,14 @@ impl<'a> Drawing<'a> {
             stage: task.stage,
             skipped: outline.skipped.clone(),
         };
+        let (inputs, inputs_open) = match self.called_inputs(task, call, called) {
+            Some(inputs) => (inputs.into(), false),
+            None => (Value::Null, true),
+        };
         let known = Known {
-            github: task.known.github.clone(),
-            vars: task.known.vars.clone(),
-            ..self.called_inputs(task, call, called)
+            inputs,
+            inputs_open,
+            ..task.known.clone()
         };
         let mut all = vec![outline];
         if task.scope.depth + 2 <= reusable::MAX_LEVELS {
@@ -316,30 +343,31 @@ impl<'a> Drawing<'a> {
     }
 
     /// The inputs of a called workflow, where they can be known.
-    fn called_inputs(&mut self, task: &Task<'_>, call: &CallJob, called: &Workflow) -> Known {
-        let open = Known {
-            inputs_open: true,
-            ..Known::default()
-        };
-        let late = |token: &Token| refers(token, "needs") || refers(token, "matrix");
-        if call.with.as_ref().is_some_and(late) {
-            return open;
+    fn called_inputs(
+        &mut self,
+        task: &Task<'_>,
+        call: &CallJob,
+        called: &Workflow,
+    ) -> Option<Object> {
+        let trigger = called.on.events.get("workflow_call")?;
+        let late = |token: &Token| task.is_late(token) || refers(token, "matrix");
+        let defaults = trigger
+            .inputs
+            .values()
+            .filter_map(|input| input.default.as_ref());
+        if call.with.iter().chain(defaults).any(late) {
+            return None;
         }
         let context = JobContext::new(task.known);
-        let evaluator = Evaluator {
-            context: &context,
-            source: task.source,
-        };
-        let with = match call.with.as_ref().map(|with| evaluator.value(with)) {
+        let with = match &call.with {
             None => Value::Null,
-            Some(Ok(value)) => value,
-            Some(Err(error)) => {
-                self.diagnostics.push(error.to_diagnostic(task.source));
-                return open;
-            }
-        };
-        let Some(trigger) = called.on.events.get("workflow_call") else {
-            return open;
+            Some(with) => match task.evaluator(&context).value(with) {
+                Ok(value) => value,
+                Err(error) => {
+                    self.diagnostics.push(error.to_diagnostic(task.source));
+                    return None;
+                }
+            },
         };
         let default = |token: &Token| {
             let evaluator = Evaluator {
@@ -348,20 +376,16 @@ impl<'a> Drawing<'a> {
             };
             evaluator.value(token).map_err(|error| error.message)
         };
-        match inputs::called(&called.source.path, &trigger.inputs, &with, &default) {
-            Ok(inputs) => Known {
-                inputs: inputs.into(),
-                ..Known::default()
-            },
-            Err(errors) => {
-                for error in errors {
-                    let diagnostic = Diagnostic::error("called-inputs", error.to_string())
-                        .at(task.source, call.uses.span);
-                    self.diagnostics.push(diagnostic);
-                }
-                open
-            }
-        }
+        let inputs = inputs::called(&called.source.path, &trigger.inputs, &with, &default);
+        inputs
+            .map_err(|errors| {
+                let diagnostics = errors.iter().map(|error| {
+                    Diagnostic::error("called-inputs", error.to_string())
+                        .at(task.source, call.uses.span)
+                });
+                self.diagnostics.extend(diagnostics);
+            })
+            .ok()
     }
 
     fn legs(&mut self, task: &Task<'_>) -> Legs {
@@ -370,7 +394,7 @@ impl<'a> Drawing<'a> {
             self.any_dynamic = true;
             return Legs::Dynamic;
         }
-        let expanded = match expand(task.job, &task.evaluator(&JobContext::new(task.known))) {
+        let expanded = match task.expand() {
             Ok(legs) => legs,
             Err(diagnostic) => {
                 self.diagnostics.push(*diagnostic);
@@ -459,223 +483,5 @@ impl<'a> Drawing<'a> {
     }
 }
 
-/// Unfolds the strategy of a job with contexts that are all known.
-pub fn expand(job: &Job, evaluator: &Evaluator<'_>) -> Result<matrix::Legs, Box<Diagnostic>> {
-    let source = SourceFile::new(&evaluator.source.path, &evaluator.source.text);
-    let Some(strategy) = &job.strategy else {
-        return matrix::expand(&Value::Null)
-            .map_err(|error| Box::new(Diagnostic::error("matrix", error.to_string())));
-    };
-    let value = evaluator
-        .value(&strategy.value)
-        .map_err(|error| Box::new(error.to_diagnostic(&source)))?;
-    matrix::expand(&value).map_err(|error| {
-        Box::new(Diagnostic::error("matrix", error.to_string()).at(&source, strategy.span))
-    })
-}
-
-/// The display name of a leg; `name` is evaluated for each (SPEC W-89).
-pub fn leg_name(
-    job_id: &str,
-    name: Option<&Token>,
-    leg: &Leg,
-    evaluator: &Evaluator<'_>,
-) -> Result<String, EvalError> {
-    let Some(token) = name else {
-        return Ok(leg.display_name(job_id, false));
-    };
-    let name = evaluator.string(token)?;
-    let name = if name.is_empty() { job_id } else { &name };
-    Ok(leg.display_name(name, refers(token, "matrix")))
-}
-
-/// One job on its way into the outline.
-struct Task<'a> {
-    job: &'a Job,
-    source: &'a Arc<SourceFile>,
-    known: &'a Known,
-    scope: &'a Scope,
-    stage: usize,
-}
-
-impl Task<'_> {
-    fn evaluator<'e>(&'e self, context: &'e dyn Context) -> Evaluator<'e> {
-        Evaluator {
-            context,
-            source: self.source,
-        }
-    }
-
-    /// Its value is known only during the run.
-    fn is_late(&self, token: &Token) -> bool {
-        refers(token, "needs") || (self.known.inputs_open && refers(token, "inputs"))
-    }
-
-    fn prefixes(&self) -> Vec<&str> {
-        if self.scope.names.is_empty() {
-            vec![""]
-        } else {
-            self.scope.names.iter().map(String::as_str).collect()
-        }
-    }
-
-    fn prefixed(&self, name: &str) -> String {
-        match self.scope.names.first() {
-            Some(prefix) => format!("{prefix}{name}"),
-            None => name.to_owned(),
-        }
-    }
-
-    /// The name without its legs.
-    fn name(&self) -> String {
-        let Some(token) = &self.job.name else {
-            return self.job.id.clone();
-        };
-        if self.is_late(token) || refers(token, "matrix") || refers(token, "strategy") {
-            return written(token, self.source);
-        }
-        let context = JobContext::new(self.known);
-        match self.evaluator(&context).string(token) {
-            Ok(name) if !name.is_empty() => name,
-            _ => self.job.id.clone(),
-        }
-    }
-
-    fn condition(&self, before: &WorstFate<'_>) -> (Option<ConditionOutline>, Option<String>) {
-        if let WorstFate::Unavailable(need) = before {
-            // Whatever its `if` (DESIGN 7).
-            return (None, Some(format!("'{need}' can not run here")));
-        }
-        let skipped_need = match before {
-            WorstFate::Skipped(need) => Some(*need),
-            _ => None,
-        };
-        let judgement = condition::judge(
-            &self.job.condition.expr,
-            self.known,
-            skipped_need.is_some(),
-            !self.job.needs.is_empty(),
-        );
-        let text = self.job.condition.text.as_ref();
-        let verdict = match judgement.decision {
-            Decision::Runs => "true",
-            Decision::Never => "false",
-            Decision::OnlyAfter(Before::Failed) => "true only after a failure",
-            Decision::OnlyAfter(_) => "true only when the run is cancelled",
-            Decision::Open => "known only during the run",
-        };
-        let skipped = (judgement.decision == Decision::Never).then(|| match (skipped_need, text) {
-            (Some(need), _) => format!("it needs '{need}', which does not run"),
-            (None, Some(text)) => format!("`if: {}` is false", text.value.trim()),
-            (None, None) => "its condition is false".to_owned(),
-        });
-        let condition = text.map(|text| ConditionOutline {
-            text: text.value.trim().to_owned(),
-            verdict: verdict.to_owned(),
-            trace: judgement.trace.to_string(),
-        });
-        (condition, skipped)
-    }
-}
-
-/// What is known of the end of a job.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Runs,
-    Skipped,
-    Unavailable,
-}
-
-/// The fate of the needs of a job, with the one that decides.
-enum WorstFate<'a> {
-    Run,
-    Skipped(&'a str),
-    Unavailable(&'a str),
-}
-
-impl Fate {
-    fn of(outline: &JobOutline) -> Self {
-        let legs = match &outline.legs {
-            Legs::Known(legs) => legs.as_slice(),
-            Legs::Dynamic => &[],
-        };
-        if outline
-            .skipped
-            .as_ref()
-            .is_some_and(|why| why.ends_with("can not run here"))
-        {
-            // Skipped by an unavailable one, and so are those behind it.
-            Self::Unavailable
-        } else if outline.skipped.is_some() {
-            Self::Skipped
-        } else if outline.unavailable.is_some() || legs.iter().any(|leg| leg.unavailable.is_some())
-        {
-            Self::Unavailable
-        } else {
-            Self::Runs
-        }
-    }
-
-    fn worst<'n>(needs: impl Iterator<Item = (&'n str, &'n Self)>) -> WorstFate<'n> {
-        let mut worst = WorstFate::Run;
-        for (need, fate) in needs {
-            match fate {
-                Self::Unavailable => return WorstFate::Unavailable(need),
-                Self::Skipped => worst = WorstFate::Skipped(need),
-                Self::Runs => {}
-            }
-        }
-        worst
-    }
-}
-
-fn needs_of(job: &Job) -> Vec<&str> {
-    job.needs.iter().map(|need| need.value.as_str()).collect()
-}
-
-/// Says whether any expression of a tree names a context.
-pub fn refers(token: &Token, context: &str) -> bool {
-    match &token.kind {
-        TokenKind::Expression(expr) => condition::refers_to(expr, context),
-        TokenKind::Sequence(items) => items.iter().any(|item| refers(item, context)),
-        TokenKind::Mapping(pairs) => pairs
-            .iter()
-            .any(|(key, value)| refers(key, context) || refers(value, context)),
-        _ => false,
-    }
-}
-
-/// A scalar as it stands in the file.
-fn written(token: &Token, source: &SourceFile) -> String {
-    match &token.kind {
-        TokenKind::Expression(expr) => {
-            let text = source.text.get(token.span.start..token.span.end);
-            let text = text.unwrap_or_default().trim();
-            let bare = ['\'', '"']
-                .into_iter()
-                .find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote));
-            match bare.unwrap_or(text) {
-                "" => format!("${{{{ {} }}}}", expr.source()),
-                text => text.to_owned(),
-            }
-        }
-        TokenKind::String(text) => text.clone(),
-        TokenKind::Bool(value) => value.to_string(),
-        TokenKind::Number(value) => Value::Number(*value).to_text().to_string(),
-        _ => String::new(),
-    }
-}
-
-fn runs_on_as_written(token: &Token, source: &SourceFile) -> RunsOn {
-    match &token.kind {
-        TokenKind::Sequence(items) => {
-            RunsOn::Many(items.iter().map(|item| written(item, source)).collect())
-        }
-        TokenKind::Mapping(_) => match (token.get("labels"), token.get("group")) {
-            (Some(labels), _) => runs_on_as_written(labels, source),
-            (None, Some(group)) => RunsOn::One(format!("group {}", written(group, source))),
-            (None, None) => RunsOn::None,
-        },
-        _ => RunsOn::One(written(token, source)),
-    }
-}
+#[cfg(test)]
+mod tests;
