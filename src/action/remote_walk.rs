@@ -85,7 +85,7 @@ pub(super) fn called_workflow(
     pins: Option<&Pins>,
     uses: &str,
 ) -> Option<(Origin, String)> {
-    target_of(&workflow_reference(uses)?, origin, pins)
+    target_of(&uses.parse().ok()?, origin, pins)
 }
 
 /// What the path of a called workflow goes by.
@@ -94,21 +94,16 @@ pub(super) fn key(origin: &Origin, path: &str) -> String {
     format!("{name}/{path}@{}", origin.git_ref)
 }
 
-/// `$/` is the same as `./` here (SPEC U-2).
-fn workflow_reference(uses: &str) -> Option<WorkflowReference> {
-    match uses.strip_prefix("$/") {
-        Some(path) => Some(WorkflowReference::Local(path.to_owned())),
-        None => uses.parse().ok(),
-    }
-}
-
 fn target_of(
     reference: &WorkflowReference,
     origin: Option<&Origin>,
     pins: Option<&Pins>,
 ) -> Option<(Origin, String)> {
     match reference {
-        WorkflowReference::Local(path) => Some((origin?.clone(), path.clone())),
+        // Both are the repository of the file that says so (SPEC U-2).
+        WorkflowReference::Local(path) | WorkflowReference::SelfRepository(path) => {
+            Some((origin?.clone(), path.clone()))
+        }
         WorkflowReference::Remote {
             owner,
             repo,
@@ -209,7 +204,7 @@ impl Walk<'_> {
                     self.steps(&job.steps, &workflow.source, &from, needs);
                 }
                 JobKind::Call(call) => {
-                    let uses = workflow_reference(&call.uses.value).map(Use::Workflow);
+                    let uses = call.uses.value.parse().ok().map(Use::Workflow);
                     needs.extend(uses.map(|uses| need(uses, &call.uses, &workflow.source, from)));
                 }
             }
@@ -320,7 +315,9 @@ impl Walk<'_> {
             return;
         };
         let folder = match reference {
-            WorkflowReference::Local(_) => self.folder(&target),
+            WorkflowReference::Local(_) | WorkflowReference::SelfRepository(_) => {
+                self.folder(&target)
+            }
             WorkflowReference::Remote { .. } => self.fetched(need).map(|(folder, _)| folder),
         };
         let Some(file) = folder.map(|folder| folder.join(&path)) else {
