@@ -2,6 +2,7 @@
 
 mod definitions;
 pub mod local;
+pub mod lock;
 pub mod manifest;
 pub mod reference;
 

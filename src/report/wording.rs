@@ -73,7 +73,11 @@ pub fn details(kind: &EventKind, colors: Colors) -> Option<String> {
     for (title, pairs) in [("with:", with), ("env:", env)] {
         if !pairs.is_empty() {
             lines.push(title.to_owned());
-            lines.extend(pairs.iter().map(|(name, value)| format!("  {name}: {value}")));
+            lines.extend(
+                pairs
+                    .iter()
+                    .map(|(name, value)| format!("  {name}: {value}")),
+            );
         }
     }
     (!lines.is_empty()).then(|| lines.join("\n"))
