@@ -14,6 +14,7 @@ pub enum CommandKind {
     Graph,
     Check,
     Eval,
+    Lock,
     Completions,
     Doctor,
     Help,
@@ -114,6 +115,13 @@ pub const COMMANDS: &[Command] = &[
         0,
         "Show what this machine has and which settings are read",
     ),
+    command(
+        "lock",
+        CommandKind::Lock,
+        "[PATH…]",
+        usize::MAX,
+        "Pin the actions of workflows in GitHub's lock file",
+    ),
     command("help", CommandKind::Help, "[COMMAND]", 1, "Print help"),
     later("runs"),
     later("show"),
@@ -125,7 +133,6 @@ pub const COMMANDS: &[Command] = &[
     later("cache"),
     later("clean"),
     later("init"),
-    later("lock"),
 ];
 
 /// The events that start workflows (SPEC W-51).

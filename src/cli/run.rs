@@ -14,8 +14,9 @@ use super::prompt::{self, Question};
 use super::run_number;
 use super::settings::{self, Color, Content, PlatformTarget, Settings, Workspace};
 use super::values::InputSource;
-use super::{outline, project};
+use super::{complain_with, lock, outline, project};
 use crate::action::local::LocalRepository;
+use crate::diagnostic::Diagnostic;
 use crate::event::Listener;
 use crate::executor::Stop;
 use crate::expr::Value;
@@ -32,6 +33,9 @@ use crate::workspace;
 pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliError> {
     let occasion = occasion::decide(&settings, environment)?;
     if report_diagnostics(&settings, &occasion)? {
+        return Ok(2);
+    }
+    if held_by_lock(&settings, &occasion) {
         return Ok(2);
     }
     if !settings.matrix.is_empty()
@@ -88,6 +92,23 @@ pub fn report_diagnostics(settings: &Settings, occasion: &Occasion) -> Result<bo
         .write_all(text.as_bytes())
         .map_err(|error| CliError::new(format!("can not write to stderr: {error}")))?;
     Ok(failed)
+}
+
+/// Draws what the lock file has against the run; true where nothing may start.
+fn held_by_lock(settings: &Settings, occasion: &Occasion) -> bool {
+    let workflows = occasion
+        .triggered()
+        .filter_map(|(file, _)| file.workflow.as_ref());
+    let found = lock::gate(settings, workflows).diagnostics;
+    let held = found.iter().any(Diagnostic::is_error);
+    let colors = colors(settings.color, console::Term::stderr().is_term());
+    for one in found
+        .iter()
+        .filter(|one| held && one.is_error() || !settings.quiet)
+    {
+        complain_with(&report::diagnostic::render(one, colors));
+    }
+    held
 }
 
 /// Asks for required inputs that nobody gave.

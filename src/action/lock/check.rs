@@ -69,8 +69,31 @@ impl Lock {
     pub fn check_workflow(&self, uses: &WorkflowUses) -> Vec<Diagnostic> {
         let mut found = uses.problems.clone();
         found.extend(uses.local.iter().map(|local| self.local(&uses.path, local)));
+        // One that can not be locked lacks no pins.
+        if !uses.local.is_empty() && !self.is_onboarded(&uses.path) {
+            return found;
+        }
         found.extend(self.check(&uses.path, &uses.remote));
         found.extend(self.stale(uses));
+        found
+    }
+
+    /// What a run is held up or warned by: [`Self::check_workflow`] without what is for those who keep the file.
+    /// `required`: the user asks it of workflows that are not onboarded, too.
+    pub fn check_before_run(&self, uses: &WorkflowUses, required: bool) -> Vec<Diagnostic> {
+        let mut found = uses.problems.clone();
+        let held = required || self.is_onboarded(&uses.path);
+        let local = uses.local.iter().filter(|_| held);
+        found.extend(local.map(|local| Diagnostic {
+            severity: Severity::Error,
+            ..self.local(&uses.path, local)
+        }));
+        let checked = self.check(&uses.path, &uses.remote);
+        found.extend(
+            checked
+                .into_iter()
+                .filter(|one| one.severity > Severity::Note),
+        );
         found
     }
 

@@ -34,16 +34,11 @@ pub fn read(source: &Arc<SourceFile>) -> Result<Lock, Vec<Diagnostic>> {
         },
         diagnostics: Vec::new(),
     };
-    if source.text.trim().is_empty() {
-        reader.error(
-            "lock-version",
-            "The lock file has no `version`",
-            Span::default(),
-        );
-        return Err(reader.diagnostics);
+    match yaml::parse(source, yaml::MAX_DEPTH) {
+        Ok(root) => reader.file(&root),
+        Err(error) if error.code == "empty-file" => reader.no_version(Span::default()),
+        Err(error) => return Err(vec![error.help(UNTOUCHED)]),
     }
-    let root = yaml::parse(source, yaml::MAX_DEPTH).map_err(|error| vec![error.help(UNTOUCHED)])?;
-    reader.file(&root);
     if reader.diagnostics.is_empty() {
         reader.cycles();
     }
@@ -67,17 +62,21 @@ struct Entry<'n> {
     value: &'n Node,
 }
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     fn error(&mut self, code: &'static str, message: impl Into<String>, span: Span) {
         let diagnostic = Diagnostic::error(code, message).at(self.source, span);
         self.diagnostics.push(diagnostic.help(UNTOUCHED));
+    }
+
+    fn no_version(&mut self, span: Span) {
+        self.error("lock-version", "The lock file has no `version`", span);
     }
 
     fn file(&mut self, root: &Node) {
         let entries = self.mapping(root, "The lock file");
         let Some(version) = entries.iter().find(|entry| entry.key == "version") else {
             if self.diagnostics.is_empty() {
-                self.error("lock-version", "The lock file has no `version`", root.span);
+                self.no_version(root.span);
             }
             return;
         };

@@ -75,6 +75,10 @@ impl Want {
         }
     }
 
+    #[expect(
+        clippy::unnecessary_box_returns,
+        reason = "it is the error of several functions"
+    )]
     pub fn problem(&self, code: &'static str, message: String) -> Box<Diagnostic> {
         Box::new(Diagnostic::error(code, message).at(&self.file, self.span))
     }
