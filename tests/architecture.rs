@@ -129,7 +129,7 @@ fn every_file_says_its_job_first() {
     for (path, text) in sources() {
         let first = text.lines().next().unwrap_or_default();
         assert!(
-            first.strip_prefix("//! ").is_some_and(|job| job.len() > 10),
+            first.strip_prefix("//! ").is_some_and(|job| job.len() > 5),
             "{path} opens with {first:?}"
         );
     }

@@ -11,7 +11,11 @@ mod events;
 mod lrun;
 #[path = "cli/redactor.rs"]
 mod redactor;
+#[path = "cli/tool.rs"]
+#[expect(dead_code, reason = "fixtures are named by their files")]
+mod tool;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +28,8 @@ use lrun::Lrun;
 struct Fixture {
     path: PathBuf,
     command: String,
-    slow: bool,
+    /// It takes long, or needs a program that is not here.
+    ignored: bool,
 }
 
 fn main() {
@@ -36,8 +41,8 @@ fn main() {
             .unwrap()
             .to_string_lossy()
             .into_owned();
-        let slow = fixture.slow;
-        Trial::test(name, move || run(&fixture)).with_ignored_flag(slow)
+        let ignored = fixture.ignored;
+        Trial::test(name, move || run(&fixture)).with_ignored_flag(ignored)
     });
     libtest_mimic::run(&arguments, trials.collect()).exit();
 }
@@ -69,10 +74,13 @@ impl Fixture {
             .find_map(|line| line.strip_prefix("Run: lrun "))?
             .to_owned();
         let slow = head().any(|line| line.starts_with("Slow: "));
+        let missing = head()
+            .filter_map(|line| line.strip_prefix("With: "))
+            .any(|tool| !tool::is_here(tool));
         Some(Self {
             path,
             command,
-            slow,
+            ignored: slow || missing,
         })
     }
 }
@@ -89,7 +97,7 @@ fn run(fixture: &Fixture) -> Result<(), Failed> {
     let ended = lrun.words(words).run();
     let mut found = by_job(&ended.stdout);
     if ended.code != Some(0) {
-        found.push_str(&format!("exit code {}\n", ended.code.unwrap_or(-1)));
+        _ = writeln!(found, "exit code {}", ended.code.unwrap_or(-1));
     }
     compare(&fixture.path.with_extension("out"), &found, &ended.stderr)
 }
@@ -101,6 +109,7 @@ fn tree(folder: &Path) -> Vec<(String, String)> {
         .build()
         .map(Result::unwrap)
         .filter(|entry| entry.path().is_file())
+        .filter(|entry| !entry.path().starts_with(folder.join("invalid")))
         .filter(|entry| entry.path().extension().is_none_or(|it| it != "out"))
         .map(|entry| {
             let path = entry.path().strip_prefix(folder).unwrap();

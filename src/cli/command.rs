@@ -3,6 +3,7 @@
 use super::error::CliError;
 use super::flags;
 use super::near::nearest;
+pub use crate::workflow::EVENTS;
 
 /// What the user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -133,48 +134,6 @@ pub const COMMANDS: &[Command] = &[
     later("cache"),
     later("clean"),
     later("init"),
-];
-
-/// The events that start workflows (SPEC W-51).
-pub const EVENTS: &[&str] = &[
-    "branch_protection_rule",
-    "check_run",
-    "check_suite",
-    "create",
-    "delete",
-    "deployment",
-    "deployment_status",
-    "discussion",
-    "discussion_comment",
-    "fork",
-    "gollum",
-    "image_version",
-    "issue_comment",
-    "issues",
-    "label",
-    "member",
-    "merge_group",
-    "milestone",
-    "page_build",
-    "project",
-    "project_card",
-    "project_column",
-    "public",
-    "pull_request",
-    "pull_request_comment",
-    "pull_request_review",
-    "pull_request_review_comment",
-    "pull_request_target",
-    "push",
-    "registry_package",
-    "release",
-    "repository_dispatch",
-    "schedule",
-    "status",
-    "watch",
-    "workflow_call",
-    "workflow_dispatch",
-    "workflow_run",
 ];
 
 /// The command of that name.

@@ -135,10 +135,8 @@ fn draw(out: &mut String, workflow: &WorkflowOutline, branches: &[Branch], inden
 
 /// A name for a node that both languages take.
 fn node(workflow: usize, id: &str) -> String {
-    let id: String = id
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect();
+    // `-` and `.` stay apart from `_`, which ids may hold too.
+    let id = id.replace('-', "__").replace('.', "_0_");
     format!("w{workflow}_{id}")
 }
 
@@ -252,17 +250,17 @@ flowchart LR
   subgraph w0[\"C#quot;I\"]
     w0_lint[\"lint\"]
     w0_build[\"build ×2\"]
-    w0_test_all[\"test-all ×?\"]
+    w0_test__all[\"test-all ×?\"]
     w0_deploy[\"deploy\"]
-    w0_build --> w0_test_all
+    w0_build --> w0_test__all
     w0_lint --> w0_deploy
-    w0_test_all --> w0_deploy
+    w0_test__all --> w0_deploy
   end
 ";
         assert_eq!(render(&outline(), Format::Mermaid), mermaid);
         let dot = render(&outline(), Format::Dot);
         assert!(dot.contains("label=\"C\\\"I\";"));
-        assert!(dot.contains("    w0_test_all -> w0_deploy;\n"));
+        assert!(dot.contains("    w0_test__all -> w0_deploy;\n"));
     }
 
     #[test]

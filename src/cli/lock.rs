@@ -185,7 +185,7 @@ impl Workflows {
             }
             uses.push(match load(&path, &key) {
                 Ok(source) => WorkflowUses::of(&root, &source),
-                Err(error) => WorkflowUses::unreadable(&key, *error),
+                Err(error) => WorkflowUses::unreadable(&key, error),
             });
         }
         Ok(Self {

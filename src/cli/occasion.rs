@@ -66,7 +66,7 @@ pub fn decide(settings: &Settings, environment: &Environment) -> Result<Occasion
         repo.as_ref(),
         guard.then_some(ACT_ACTOR),
     );
-    let mut event = make_event(settings, repo.as_ref(), &identity, &chosen.name)?;
+    let mut event = make_event(settings, repo.as_ref(), &identity, &chosen.name, &files)?;
     if guard && settings.actor.is_none() {
         event.notes.push(format!(
             "github.actor is {ACT_ACTOR}: a workflow compares with it to keep steps from running locally"
@@ -102,16 +102,40 @@ fn names_act(workflow: &Workflow) -> bool {
     })
 }
 
+/// Whether a workflow looks at the files that the event changed.
+fn has_path_filters(files: &[WorkflowFile], event: &str) -> bool {
+    files
+        .iter()
+        .filter_map(|file| file.triggers.as_ref()?.events.get(event))
+        .any(|trigger| trigger.paths.is_some() || trigger.paths_ignore.is_some())
+}
+
 fn make_event(
     settings: &Settings,
     repo: Option<&Repo>,
     identity: &Identity,
     name: &str,
+    files: &[WorkflowFile],
 ) -> Result<GithubEvent, CliError> {
+    // SPEC T-5: the first clock that starts a workflow.
+    let cron = files
+        .iter()
+        .filter_map(|file| {
+            file.triggers
+                .as_ref()?
+                .events
+                .get("schedule")?
+                .schedules
+                .first()
+        })
+        .map(|schedule| schedule.cron.value.clone())
+        .next();
     let merge = settings.payload.as_ref().map(|given| given.fields.clone());
     let request = PayloadRequest {
+        cron,
         merge,
         view: project::view(settings, repo),
+        path_filters: has_path_filters(files, name),
         overrides: ContextOverrides::from_env(|name| settings.github.get(name).cloned()),
         ..PayloadRequest::new(name, identity)
     };

@@ -29,11 +29,16 @@ pub fn render(
 ) -> Result<String, CliError> {
     let everything =
         command == CommandKind::List && settings.event.is_none() && !settings.detect_event;
-    let sketched = if everything {
+    let mut sketched = if everything {
         all(settings)?
     } else {
         of_event(settings, environment)?
     };
+    if command == CommandKind::List && !everything {
+        let event = sketched.outline.event.clone();
+        let workflows = &mut sketched.outline.workflows;
+        workflows.retain(|workflow| workflow.triggered || workflow.events.contains(&event));
+    }
     if let Some(wrong) = sketched.matrix_errors.first() {
         return Err(CliError::new(wrong));
     }

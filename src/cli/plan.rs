@@ -249,7 +249,6 @@ fn note(job: &JobOutline) -> String {
 pub fn why(outline: &Outline, job: &str) -> Option<String> {
     let mut out = String::new();
     for (workflow, found) in outline.find(job) {
-        let Some(found) = found else { continue };
         let _ = writeln!(out, "{} in {}:{}", found.id, found.file, found.line);
         let verb = if workflow.triggered {
             "is started"

@@ -376,11 +376,7 @@ fn workspace_options(
             .and(repo)
             .map(|repo| repo.index_path().to_path_buf()),
         below_top_level: repo.is_some_and(|repo| repo.is_below_top_level(&settings.root)),
-        content: match settings.content {
-            Content::WorkingTree => workspace::Content::WorkingTree,
-            Content::Staged => workspace::Content::Staged,
-            Content::Clean => workspace::Content::Clean,
-        },
+        content: settings.content,
         with_ignored: settings.with_ignored,
         exclude: settings.private_files.clone(),
         cache: settings.cache_dir.clone(),

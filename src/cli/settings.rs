@@ -12,6 +12,8 @@ use super::sources::{Assignment, Sources};
 use super::{choice, values};
 
 pub use super::sources::Notice;
+pub use crate::plan::Content;
+
 pub use super::values::{Input, Pending, PendingKind, Secret};
 
 /// Everything that a command may ask for.
@@ -152,15 +154,6 @@ pub enum Workspace {
     #[default]
     Copy,
     Bind,
-}
-
-/// Which state of the repository jobs see.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Content {
-    #[default]
-    WorkingTree,
-    Staged,
-    Clean,
 }
 
 /// A folder that stands for an action repository at a ref.

@@ -2,6 +2,7 @@
 
 pub mod availability;
 pub mod condition;
+pub mod content;
 pub mod github_event;
 pub mod graph;
 pub mod inputs;
@@ -13,11 +14,8 @@ pub mod reusable;
 #[cfg(test)]
 mod sample;
 pub mod select;
-#[cfg(test)]
-mod select_tests;
 pub mod sketch;
-#[cfg(test)]
-mod sketch_tests;
 pub mod trigger;
 
+pub use content::Content;
 pub use github_event::GithubEvent;

@@ -136,17 +136,17 @@ pub struct ConditionOutline {
 }
 
 impl Outline {
-    /// The job of this id in every workflow that has one; names and ids ignore case.
+    /// The job of this id in every workflow that has one; ids ignore case.
     pub fn find<'a>(
         &'a self,
         job: &'a str,
-    ) -> impl Iterator<Item = (&'a WorkflowOutline, Option<&'a JobOutline>)> {
+    ) -> impl Iterator<Item = (&'a WorkflowOutline, &'a JobOutline)> {
         self.workflows.iter().filter_map(move |workflow| {
             let found = workflow
                 .jobs
                 .iter()
                 .find(|each| each.id.eq_ignore_ascii_case(job));
-            found.map(|found| (workflow, Some(found)))
+            found.map(|found| (workflow, found))
         })
     }
 }

@@ -417,4 +417,15 @@ mod tests {
         let error = Filter::include(&["a", "b++"]).unwrap_err();
         assert_eq!(error.pattern, "b++");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_pattern_panics(text in "[\\[\\]a-c*?+!\\\\/.-]{0,12}", name in "\\PC{0,12}") {
+            if let Ok(pattern) = Pattern::parse(&text) {
+                pattern.fits(&name);
+            }
+            oddity(&text, Subject::Ref);
+            oddity(&text, Subject::Path);
+        }
+    }
 }

@@ -168,8 +168,10 @@ fn check(
 fn source_workflow(trigger: &Trigger, event: &GithubEvent) -> Option<Stop> {
     let listed = trigger.workflows.as_ref()?;
     let source = text(event, &["workflow_run", "name"])?;
-    let filter = Filter::include(&values(listed));
-    match filter {
+    if listed.iter().any(|each| each.value == source) {
+        return None;
+    }
+    match Filter::include(&values(listed)) {
         Ok(filter) if !filter.allows(source) => {
             let reason = format!(
                 "`workflows: {}` leaves out the workflow '{source}'",
@@ -212,7 +214,7 @@ fn skip_word(event: &GithubEvent, head_message: Option<&str>) -> Option<Stop> {
     if !matches!(event.name.as_str(), "push" | "pull_request") {
         return None;
     }
-    let message = head_message.or_else(|| text(event, &["head_commit", "message"]))?;
+    let message = text(event, &["head_commit", "message"]).or(head_message)?;
     let lower = message.to_lowercase();
     let word = SKIP_WORDS
         .into_iter()

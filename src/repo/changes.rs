@@ -8,22 +8,10 @@ use git2::{
     Delta, Diff, DiffOptions, IndexEntryExtendedFlag, Oid, Sort, Status, StatusOptions, Tree,
 };
 
-use super::{Repo, RepoError};
+use super::{Content, Repo, RepoError};
 
 /// Beyond this many commits GitHub makes no diff and runs the workflow (SPEC W-59).
 pub const MOST_COMMITS: usize = 1000;
-
-/// What a job sees of the user's tree (DESIGN 4).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Content {
-    /// Tracked files as they stand, and untracked ones that are not ignored.
-    #[default]
-    WorkingTree,
-    /// The index.
-    Staged,
-    /// Exactly the commit.
-    Clean,
-}
 
 /// What jobs see of the user's tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -15,7 +15,8 @@ mod scratch;
 
 use std::path::PathBuf;
 
-pub use changes::{Content, DirtyTree, JobView};
+pub use crate::plan::Content;
+pub use changes::{DirtyTree, JobView};
 pub use facts::{GitEnv, Head, Repo};
 pub use identity::{Identity, IdentityRequest};
 pub use remotes::RemoteUrl;

@@ -32,16 +32,22 @@ pub struct Credentials {
 
 /// Judges a literal one; an empty image of a job's own container means the host (SPEC W-122).
 pub(super) fn check(converter: &mut Converter<'_>, token: &Token, service: bool) {
-    if token.has_expressions() {
+    if token.has_expressions() || token.is_sequence() {
         return;
     }
-    let image = token
-        .as_str()
-        .or_else(|| token.get("image").and_then(Token::as_str));
-    let absent = image.is_none();
-    let image = image.unwrap_or_default();
-    let bare = image.strip_prefix(DOCKER).unwrap_or(image);
-    if bare.is_empty() && (service || absent || bare != image) {
+    let image = if token.is_mapping() {
+        token.get("image")
+    } else {
+        Some(token)
+    };
+    let empty = match image.map(Token::as_str) {
+        None => true,
+        Some(Some("")) => service,
+        Some(Some(image)) => image == DOCKER,
+        // Not a text: the reader has said so.
+        Some(None) => false,
+    };
+    if empty {
         converter.error(
             token.span,
             "empty-image",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::explain::template_diagnostic;
+use super::explain::{MOST, collect, template_diagnostic};
 use super::graph;
 use super::model::{
     Concurrency, Condition, Grant, Permissions, RunDefaults, Spanned, Triggers, Workflow,
@@ -35,14 +35,13 @@ impl<'a> Converter<'a> {
         self.diagnostics.iter().any(Diagnostic::is_error)
     }
 
+    /// Whether more than can ever be shown is known to be wrong.
+    pub fn is_full(&self) -> bool {
+        self.diagnostics.len() >= MOST
+    }
+
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        let known = self
-            .diagnostics
-            .iter()
-            .any(|one| one.span == diagnostic.span && one.message == diagnostic.message);
-        if !known {
-            self.diagnostics.push(diagnostic);
-        }
+        collect(&mut self.diagnostics, diagnostic);
     }
 
     pub fn error(
@@ -78,7 +77,7 @@ impl<'a> Converter<'a> {
     pub fn workflow(&mut self, root: &Token, on: Triggers) -> Option<Workflow> {
         let jobs_token = root.get("jobs")?;
         let jobs = self.jobs(jobs_token);
-        if !self.has_errors() {
+        if jobs_token.is_mapping() && !self.has_errors() {
             graph::check(self, jobs_token.span, &jobs);
         }
         let run = root

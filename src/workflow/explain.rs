@@ -8,6 +8,21 @@ use super::suggest;
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
 use crate::expr::{Names, TemplateError, TemplateErrorKind};
 
+/// Diagnostics that are kept while reading; fewer are shown.
+pub const MOST: usize = 500;
+
+/// Keeps a diagnostic, once: a replayed alias says the same again. The first error is kept in any case.
+pub fn collect(diagnostics: &mut Vec<Diagnostic>, diagnostic: Diagnostic) {
+    let full = diagnostics.len() >= MOST;
+    if full && (!diagnostic.is_error() || diagnostics.iter().any(Diagnostic::is_error)) {
+        return;
+    }
+    let known = |one: &Diagnostic| one.span == diagnostic.span && one.message == diagnostic.message;
+    if !diagnostics.iter().any(known) {
+        diagnostics.push(diagnostic);
+    }
+}
+
 /// The diagnostic of a faulty expression: at the scalar, as GitHub has it, with a label at the fault itself.
 pub fn template_diagnostic(
     file: &Arc<SourceFile>,

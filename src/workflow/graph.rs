@@ -1,6 +1,6 @@
 //! Whether the jobs' `needs` can be met (SPEC 1.3).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 
@@ -22,23 +22,11 @@ pub fn check(converter: &mut Converter<'_>, jobs_span: Span, jobs: &IndexMap<Str
         );
         return;
     }
-    let mut done: HashSet<String> = HashSet::new();
-    loop {
-        let next = jobs
-            .values()
-            .filter(|job| !done.contains(&lower(&job.id)))
-            .filter(|job| {
-                job.needs
-                    .iter()
-                    .all(|need| done.contains(&lower(&need.value)))
-            });
-        let next: Vec<_> = next.map(|job| lower(&job.id)).collect();
-        if next.is_empty() {
-            break;
-        }
-        done.extend(next);
-    }
+    let done = startable(jobs);
     for job in jobs.values().filter(|job| !done.contains(&lower(&job.id))) {
+        if converter.is_full() {
+            return;
+        }
         for need in job
             .needs
             .iter()
@@ -48,6 +36,39 @@ pub fn check(converter: &mut Converter<'_>, jobs_span: Span, jobs: &IndexMap<Str
             converter.push(diagnostic);
         }
     }
+}
+
+/// The jobs that start when all before them are done, in lower case.
+fn startable(jobs: &IndexMap<String, Job>) -> HashSet<String> {
+    let mut waiting: HashMap<String, Vec<String>> = HashMap::new();
+    let mut left: HashMap<String, usize> = HashMap::new();
+    let mut ready = Vec::new();
+    for job in jobs.values() {
+        let id = job.id.to_lowercase();
+        for need in &job.needs {
+            let need = need.value.to_lowercase();
+            waiting.entry(need).or_default().push(id.clone());
+        }
+        match job.needs.len() {
+            0 => ready.push(id),
+            count => {
+                left.insert(id, count);
+            }
+        }
+    }
+    let mut done = HashSet::new();
+    while let Some(id) = ready.pop() {
+        for next in waiting.remove(&id).unwrap_or_default() {
+            if let Some(count) = left.get_mut(&next) {
+                *count -= 1;
+                if *count == 0 {
+                    ready.push(next);
+                }
+            }
+        }
+        done.insert(id);
+    }
+    done
 }
 
 fn unmet(

@@ -1,13 +1,17 @@
 //! Ids of jobs and steps: which are allowed, and how missing ones are made (SPEC 1.3, W-132).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// An id is shorter than this.
 const MAX_LENGTH: usize = 100;
 
 /// The ids of one scope; case does not count.
 #[derive(Debug, Default)]
-pub struct Ids(HashSet<String>);
+pub struct Ids {
+    taken: HashSet<String>,
+    /// How often an id was made from a base: thousands of steps start from the same.
+    made: HashMap<String, usize>,
+}
 
 impl Ids {
     /// Takes an id that a user gave, or says why it can not be one.
@@ -22,7 +26,7 @@ impl Ids {
                 "The identifier '{id}' is invalid. IDs starting with '__' are reserved."
             ));
         }
-        if !self.0.insert(id.to_lowercase()) {
+        if !self.taken.insert(id.to_lowercase()) {
             return Err(format!(
                 "The identifier '{id}' may not be used more than once within the same scope."
             ));
@@ -40,19 +44,19 @@ impl Ids {
             }
         };
         let base: String = format!("__{base}").chars().map(clean).collect();
-        let mut attempt = 1;
+        let attempt = self.made.entry(base.clone()).or_insert(0);
         loop {
-            let suffix = if attempt == 1 {
+            *attempt += 1;
+            let suffix = if *attempt == 1 {
                 String::new()
             } else {
                 format!("_{attempt}")
             };
             let length = base.len().min(MAX_LENGTH - suffix.len());
             let id = format!("{}{suffix}", &base[..length]);
-            if self.0.insert(id.to_lowercase()) {
+            if self.taken.insert(id.to_lowercase()) {
                 return id;
             }
-            attempt += 1;
         }
     }
 }

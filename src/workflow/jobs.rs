@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::converter::{Converter, key_spans, pair, permissions, spanned, texts};
-use super::model::{CallJob, CallSecrets, Job, JobKind, Step, StepsJob, Strategy};
+use super::model::{CallJob, CallSecrets, Job, JobKind, Spanned, Step, StepsJob, Strategy};
 use super::reference::WorkflowReference;
 use super::schema::Contexts;
 use super::token::Token;
@@ -15,7 +15,7 @@ impl Converter<'_> {
         for (key, value) in token.pairs() {
             let Some(id) = key.as_str() else { continue };
             // Each id has a scope of its own here: the reader has seen the duplicates.
-            if let Err(message) = ids::Ids::default().claim(id) {
+            if let (false, Err(message)) = (id.is_empty(), ids::Ids::default().claim(id)) {
                 self.error(key.span, "invalid-id", message, "");
             }
             jobs.insert(id.to_owned(), self.job(key, id, value));
@@ -39,7 +39,7 @@ impl Converter<'_> {
                 .get("name")
                 .filter(|name| name.as_str() != Some(""))
                 .cloned(),
-            needs: token.get("needs").map(texts).unwrap_or_default(),
+            needs: needs(token),
             condition: self.condition(token.get("if"), Contexts::JOB_IF),
             strategy,
             permissions: permissions(token),
@@ -52,11 +52,12 @@ impl Converter<'_> {
     }
 
     fn call_job(&mut self, uses: &Token, token: &Token) -> CallJob {
-        let uses = spanned(uses).unwrap_or_else(|| super::model::Spanned {
+        let uses = spanned(uses).unwrap_or_else(|| Spanned {
             value: String::new(),
             span: uses.span,
         });
-        if let Err(error) = uses.value.parse::<WorkflowReference>() {
+        let parsed = uses.value.parse::<WorkflowReference>();
+        if let (false, Err(error)) = (uses.value.is_empty(), parsed) {
             self.error(
                 uses.span,
                 "workflow-reference",
@@ -138,4 +139,11 @@ impl Converter<'_> {
             );
         }
     }
+}
+
+fn needs(token: &Token) -> Vec<Spanned<String>> {
+    let mut needs = token.get("needs").map(texts).unwrap_or_default();
+    // The reader has refused empty ones.
+    needs.retain(|need| !need.value.is_empty());
+    needs
 }

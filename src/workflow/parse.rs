@@ -66,10 +66,10 @@ impl Reading {
 }
 
 /// Loads a file; `display` is how people name it.
-pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Box<Diagnostic>> {
+pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Diagnostic> {
     let unread = |code, message: String| {
         let file = SourceFile::new(display, "");
-        Box::new(Diagnostic::error(code, message).at(&file, Span::default()))
+        Diagnostic::error(code, message).at(&file, Span::default())
     };
     let io = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => unread("not-found", "There is no such file".into()),
@@ -95,11 +95,9 @@ pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Box<Diagnosti
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
             let file = SourceFile::new(display, String::from_utf8_lossy(error.as_bytes()));
-            Err(Box::new(
-                Diagnostic::error("not-utf8", "The file is not UTF-8 text")
-                    .at(&file, Span::new(valid, valid))
-                    .help("save it as UTF-8"),
-            ))
+            Err(Diagnostic::error("not-utf8", "The file is not UTF-8 text")
+                .at(&file, Span::new(valid, valid))
+                .help("save it as UTF-8"))
         }
     }
 }
@@ -135,17 +133,26 @@ pub fn read_workflow(source: Arc<SourceFile>, options: &ReadOptions) -> Reading 
     let broken = diagnostics.iter().any(Diagnostic::is_error);
     let mut converter = Converter::new(&source, options.delimiters());
     let on = token.get("on").map(|on| triggers::read(&mut converter, on));
-    let mut workflow = None;
-    if !broken {
-        workflow = converter.workflow(&token, on.clone().unwrap_or_default());
-        if options.complete && !converter.has_errors() {
-            converter.complete(&token, workflow.as_ref());
-        }
+    // A broken tree is read on, so that all faults are said at once; what it comes to is not used.
+    let workflow = converter.workflow(&token, on.clone().unwrap_or_default());
+    if options.complete && !broken && !converter.has_errors() {
+        converter.complete(&token, workflow.as_ref());
     }
     let broken = broken || converter.has_errors();
-    diagnostics.append(&mut converter.diagnostics);
-    diagnostics.sort_by_key(|one| one.span.map(|span| span.start));
+    let known = |one: &Diagnostic| {
+        let mut all = diagnostics.iter();
+        all.any(|other| other.span == one.span && other.message == one.message)
+    };
+    let more: Vec<_> = converter
+        .diagnostics
+        .into_iter()
+        .filter(|one| !known(one))
+        .collect();
+    diagnostics.extend(more);
+    // Errors before warnings, where not all can be shown.
+    diagnostics.sort_by_key(|one| std::cmp::Reverse(one.severity));
     diagnostics.truncate(MAX_DIAGNOSTICS);
+    diagnostics.sort_by_key(|one| one.span.map(|span| span.start));
     Reading {
         workflow: workflow.filter(|_| !broken).map(Arc::new),
         triggers: on.filter(|on| !on.events.is_empty()),

@@ -21,11 +21,10 @@ fn said(text: &str) -> Vec<String> {
         .collect()
 }
 
-fn workflow(text: &str) -> Workflow {
+fn workflow(text: &str) -> Arc<Workflow> {
     let reading = reading(text);
     reading
         .workflow
-        .and_then(Arc::into_inner)
         .unwrap_or_else(|| panic!("{:#?}", reading.diagnostics))
 }
 
@@ -174,6 +173,46 @@ fn triggers_survive_errors_elsewhere() {
             .value,
         "main"
     );
+}
+
+#[test]
+fn long_files_are_judged_at_once() {
+    let started = std::time::Instant::now();
+    let steps = "- run: x\n".repeat(12_000);
+    let long = workflow(&format!(
+        "on: push\njobs:\n a:\n  runs-on: x\n  steps:\n  {}",
+        steps.replace('\n', "\n  ")
+    ));
+    assert_eq!(
+        long.jobs["a"].steps().unwrap().last().unwrap().id,
+        "__run_12000"
+    );
+    let link = |at: usize| {
+        format!(
+            " j{at}: {{needs: j{}, runs-on: x, steps: [run: x]}}\n",
+            at - 1
+        )
+    };
+    let chain = "on: push\njobs:\n j0: {runs-on: x, steps: [run: x]}\n".to_owned()
+        + &(1..3000).map(link).collect::<Vec<_>>().concat();
+    assert_eq!(workflow(&chain).jobs.len(), 3000);
+    let bad = "on: {push: {x: 1}}\njobs:\n".to_owned()
+        + &(0..9000)
+            .map(|at| format!(" {at}: 1\n"))
+            .collect::<Vec<_>>()
+            .concat();
+    assert_eq!(reading(&bad).diagnostics.len(), 50);
+    let warnings = (0..99)
+        .map(|at| format!("  x{at}: 1\n"))
+        .collect::<Vec<_>>()
+        .concat();
+    assert!(
+        reading(&format!("on:\n push:\n{warnings}jobs: 1\n"))
+            .errors()
+            .next()
+            .is_some()
+    );
+    assert!(started.elapsed() < std::time::Duration::from_secs(20));
 }
 
 proptest! {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::core_schema::Literal;
-use super::explain::{expected, listed, template_diagnostic};
+use super::explain::{collect, expected, listed, template_diagnostic};
 use super::schema::{ANY, Contexts, Definition, Mapping, Shape};
 use super::suggest;
 use super::token::{Token, TokenKind};
@@ -388,13 +388,7 @@ impl Reader {
 
     /// Takes a diagnostic, once: a replayed alias says the same again.
     pub fn report(&mut self, diagnostic: Diagnostic) {
-        let known = self
-            .diagnostics
-            .iter()
-            .any(|one| one.span == diagnostic.span && one.message == diagnostic.message);
-        if !known {
-            self.diagnostics.push(diagnostic);
-        }
+        collect(&mut self.diagnostics, diagnostic);
     }
 }
 

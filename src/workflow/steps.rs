@@ -29,6 +29,7 @@ impl Converter<'_> {
         let mut steps: Vec<Step> = token
             .items()
             .iter()
+            .filter(|item| item.is_mapping())
             .map(|item| self.step(item, &mut scope, condition))
             .collect();
         for step in steps.iter_mut().filter(|step| step.id.is_empty()) {
@@ -124,7 +125,7 @@ impl Converter<'_> {
                 value: String::new(),
                 span: token.span,
             });
-        if let Err(error) = uses.value.parse::<Reference>() {
+        if let (false, Err(error)) = (uses.value.is_empty(), uses.value.parse::<Reference>()) {
             self.error(uses.span, "uses-syntax", error.to_string(), error.help());
         }
         uses

@@ -6,10 +6,7 @@ use super::token::Token;
 
 pub fn check(converter: &mut Converter<'_>, strategy: &Token) {
     converter.warn_fraction(strategy.get("max-parallel"));
-    let Some(matrix) = strategy
-        .get("matrix")
-        .filter(|matrix| !matrix.is_expression())
-    else {
+    let Some(matrix) = strategy.get("matrix").filter(|matrix| matrix.is_mapping()) else {
         return;
     };
     let mut vectors: Vec<&str> = Vec::new();
@@ -17,13 +14,16 @@ pub fn check(converter: &mut Converter<'_>, strategy: &Token) {
     let mut any_include = false;
     for (key, value) in matrix.pairs() {
         match key.as_str() {
-            Some("include") => any_include = value.has_expressions() || !value.items().is_empty(),
+            Some("include") => {
+                any_include =
+                    value.has_expressions() || !value.items().is_empty() || !value.is_sequence();
+            }
             Some("exclude") => {}
             name => {
                 any_vector = true;
                 let Some(name) = name else { continue };
                 vectors.push(name);
-                if !value.has_expressions() && value.items().is_empty() {
+                if value.is_sequence() && value.items().is_empty() {
                     converter.error(
                         value.span,
                         "empty-vector",
@@ -49,7 +49,7 @@ pub fn check(converter: &mut Converter<'_>, strategy: &Token) {
 
 fn filters(converter: &mut Converter<'_>, matrix: &Token, vectors: &[&str]) {
     for include in matrix.get("include").map(Token::items).unwrap_or_default() {
-        if include.pairs().is_empty() {
+        if include.is_mapping() && include.pairs().is_empty() {
             converter.error(
                 include.span,
                 "empty-include",
@@ -59,7 +59,7 @@ fn filters(converter: &mut Converter<'_>, matrix: &Token, vectors: &[&str]) {
         }
     }
     for exclude in matrix.get("exclude").map(Token::items).unwrap_or_default() {
-        if exclude.pairs().is_empty() {
+        if exclude.is_mapping() && exclude.pairs().is_empty() {
             converter.error(
                 exclude.span,
                 "empty-exclude",

@@ -57,6 +57,14 @@ impl Token {
         matches!(self.kind, TokenKind::Expression(_) | TokenKind::Insert)
     }
 
+    pub fn is_sequence(&self) -> bool {
+        matches!(self.kind, TokenKind::Sequence(_))
+    }
+
+    pub fn is_mapping(&self) -> bool {
+        matches!(self.kind, TokenKind::Mapping(_))
+    }
+
     /// The items of a sequence; none for anything else.
     pub fn items(&self) -> &[Self] {
         match &self.kind {

@@ -31,6 +31,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use crate::plan::Content;
 pub use bound::confirm_bound;
 pub use checkout::{Checkout, Target, checkout};
 pub use request::{CheckoutRequest, Submodules};
@@ -39,18 +40,6 @@ pub use snapshot::Snapshot;
 
 /// Files of lrun's own that may hold secrets, in the root of the workspace.
 const SECRET_FILES: [&str; 4] = [".secrets", ".env", ".vars", ".input"];
-
-/// Which state of the user's tree is the workspace.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Content {
-    /// The working tree, uncommitted changes included.
-    #[default]
-    WorkingTree,
-    /// The index, as a pre-commit hook judges it.
-    Staged,
-    /// Exactly the commit.
-    Clean,
-}
 
 /// Where the user's tree is and how it is seen.
 #[derive(Debug, Clone, Default)]

@@ -108,6 +108,7 @@ impl Events {
 
     /// The whole stream as one text.
     pub fn text(&self) -> String {
-        self.all.iter().map(|event| format!("{event}\n")).collect()
+        let lines: Vec<String> = self.all.iter().map(Value::to_string).collect();
+        lines.join("\n")
     }
 }

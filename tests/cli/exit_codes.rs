@@ -45,7 +45,7 @@ fn zero_when_all_passed() {
         .args(["push"])
         .stdout(
             "\
-push: octo/demo refs/heads/main [SHA], .github/workflows/ci.yml, 1 job
+push (typed): octo/demo refs/heads/main [SHA], .github/workflows/ci.yml, 1 job
 [build] ▶ started on ubuntu-latest
 [build] ▶ Run echo built
 [build] built
@@ -53,7 +53,7 @@ push: octo/demo refs/heads/main [SHA], .github/workflows/ci.yml, 1 job
 [build] ✓ success in [T]
 
 Summary
-  ✓ build [T]  success
+  ✓ [T] build
 
 ✓ success in [T]
 ",
@@ -95,7 +95,7 @@ fn one_when_a_job_failed() {
         .args(["push"])
         .stdout(
             "\
-push: octo/demo refs/heads/main [SHA], .github/workflows/ci.yml, 1 job
+push (typed): octo/demo refs/heads/main [SHA], .github/workflows/ci.yml, 1 job
 [build] ▶ started on ubuntu-latest
 [build] ▶ Run exit 7
 [build] error: Process completed with exit code 7.
@@ -103,7 +103,7 @@ push: octo/demo refs/heads/main [SHA], .github/workflows/ci.yml, 1 job
 [build] ✗ failure in [T]
 
 Summary
-  ✗ build [T]  failure
+  ✗ [T] build: failure
 
 ✗ build › Run exit 7: exit code 7
   error: Process completed with exit code 7.
@@ -207,7 +207,9 @@ fn three_when_a_leg_was_unavailable() {
         "{ended}"
     );
     assert!(
-        ended.stdout.contains("1 leg unavailable (exit code 3)"),
+        ended
+            .stdout
+            .contains("\n! incomplete in [T], 1 leg unavailable (exit code 3)"),
         "{ended}"
     );
 }

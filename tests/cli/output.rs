@@ -81,13 +81,13 @@ fn the_log_ends_with_a_summary() {
     two()
         .stdout(
             "\
-push: octo/demo refs/heads/main [SHA], .github/workflows/two.yml, 2 jobs
+push (typed): octo/demo refs/heads/main [SHA], .github/workflows/two.yml, 2 jobs
 [one] ▶ started on ubuntu-latest
 [one] ▶ Say it
 [one] hello
 [one] warning: mind the gap (a.txt:3)
 [one] ✓ Say it [T]
-[one] - Run echo never skipped: its condition is false
+[one] - Run echo never skipped: if: false
 [one] ✓ success in [T]
 [two] ▶ started on ubuntu-latest
 [two] ▶ Run echo first line
@@ -97,8 +97,8 @@ push: octo/demo refs/heads/main [SHA], .github/workflows/two.yml, 2 jobs
 [two] ✗ failure in [T]
 
 Summary
-  ✓ one [T]  success
-  ✗ two [T]  failure
+  ✓ [T] one
+  ✗ [T] two: failure
 
 ✗ two › Run echo first line: exit code 3
   error: Process completed with exit code 3.

@@ -10,6 +10,8 @@ static DURATION: LazyLock<Regex> =
 static SHA: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b[0-9a-f]{40}\b").unwrap());
 static OPENING: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?m)(refs/\S+) [0-9a-f]{7}\b").unwrap());
+static FILES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\d+ files? of the").unwrap());
+static RUN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"/lrun/work/\d+/").unwrap());
 
 /// Durations become `[T]`, commits `[SHA]`, the scratch folder `[SCRATCH]`.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ impl Redactor {
         let text = text.replace(&self.scratch, "[SCRATCH]");
         let text = DURATION.replace_all(&text, " [T]");
         let text = OPENING.replace_all(&text, "$1 [SHA]");
+        let text = FILES.replace_all(&text, "[N] files of the");
+        let text = RUN.replace_all(&text, "/lrun/work/[RUN]/");
         SHA.replace_all(&text, "[SHA]").into_owned()
     }
 }

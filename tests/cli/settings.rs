@@ -195,6 +195,16 @@ fn a_push_has_its_commit() {
 }
 
 #[test]
+fn a_schedule_has_the_text_of_its_clock() {
+    let yaml = job("echo '${{ github.event.schedule }}'").replace(
+        "[push, pull_request]",
+        "{ schedule: [{ cron: '5 3 * * 1' }, { cron: '0 4 * * *' }] }",
+    );
+    let it = Lrun::new().workflow("ci.yml", &yaml).commit();
+    assert_eq!(said(&it.args(["schedule"])), ["5 3 * * 1"]);
+}
+
+#[test]
 fn matrix_values_can_be_picked() {
     let yaml = job("echo '${{ matrix.n }}'").replace(
         "    steps",
@@ -246,7 +256,7 @@ fn the_event_is_found_when_none_is_typed() {
             .commit()
     };
     assert_eq!(
-        said(&only("schedule: [{ cron: '0 3 * * *' }]").args([])),
+        said(&only("{ schedule: [{ cron: '0 3 * * *' }] }").args([])),
         ["schedule"]
     );
     assert_eq!(said(&only("[push, release]").args([])), ["push"]);

@@ -66,14 +66,10 @@ fn uncommitted_changes_are_modifications_and_are_told() {
     for change in [" M tracked.txt", " D deleted.txt", "?? untracked.txt"] {
         assert!(lines.contains(&change), "{change}: {lines:?}");
     }
-    assert!(
-        events
-            .notes()
-            .iter()
-            .any(|note| note.contains("uncommitted")),
-        "{:?}",
-        events.notes()
-    );
+    let told = events
+        .of("step.output")
+        .any(|event| event["text"].as_str().unwrap().contains("uncommitted: "));
+    assert!(told, "{}", events.text());
 }
 
 #[test]
@@ -187,7 +183,7 @@ jobs:
 fn the_asked_depth_and_refs_are_there() {
     let yaml = |with: &str| {
         format!(
-            "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n        with: {{ {with} }}\n      - run: git rev-list --count HEAD\n      - run: git tag; git describe --always --abbrev=4 | grep -c v1 || true\n"
+            "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n        with: {{ {with} }}\n      - run: git rev-list --count HEAD\n      - run: git tag; git describe --tags --always --abbrev=4 | grep -c v1 || true\n"
         )
     };
     let run = |with: &str| {

@@ -298,22 +298,24 @@ fn a_failed_interpolation_fails_the_step() {
 
 #[test]
 fn twenty_jobs_run_at_once() {
-    // Every job waits until all twenty are there: fewer at once would never end.
-    let mut yaml = "on: push\njobs:\n".to_owned();
+    // A word goes round the twenty twice: for its second round all must still be there.
+    let pass = |from: usize, to: usize| match from {
+        0 => "echo word > 1; cat 0".to_owned(),
+        _ => format!("cat {from}; echo word > {to}"),
+    };
+    let jobs = (0..20).map(|n| {
+        let pass = pass(n, (n + 1) % 20);
+        let script = format!("cd {{SCRATCH}}; {pass}; {pass}");
+        format!("  job{n}:\n    runs-on: ubuntu-latest\n    steps:\n      - run: {script}\n")
+    });
+    let yaml: String = std::iter::once("on: push\njobs:\n".to_owned())
+        .chain(jobs)
+        .collect();
+    let it = push(&yaml).args(["push", "--concurrent-jobs", "20"]);
     for n in 0..20 {
-        yaml.push_str(&format!(
-            "  job{n}:
-    runs-on: ubuntu-latest
-    steps:
-      - run: |
-          touch {{SCRATCH}}/here/{n}
-          until [ $(ls {{SCRATCH}}/here | wc -l) -eq 20 ]; do sleep 0.1; done
-"
-        ));
+        let fifo = it.scratch().join(n.to_string());
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
     }
-    let it = push(&yaml)
-        .file("../here/.keep", "")
-        .args(["push", "--concurrent-jobs", "20"]);
     let events = it.events();
     assert_eq!(events.code, Some(0), "{}", events.text());
     assert_eq!(events.started().len(), 20);
@@ -322,16 +324,13 @@ fn twenty_jobs_run_at_once() {
 #[test]
 fn the_limit_of_jobs_at_once_holds() {
     // Each job fails if another one is there; with a limit of one none ever is.
-    let mut yaml = "on: push\njobs:\n".to_owned();
-    for n in 0..4 {
-        yaml.push_str(&format!(
-            "  job{n}:
-    runs-on: ubuntu-latest
-    steps:
-      - run: mkdir {{SCRATCH}}/alone && rmdir {{SCRATCH}}/alone
-"
-        ));
-    }
+    let step = "mkdir {SCRATCH}/alone && rmdir {SCRATCH}/alone";
+    let jobs = (0..4).map(|n| {
+        format!("  job{n}:\n    runs-on: ubuntu-latest\n    steps:\n      - run: {step}\n")
+    });
+    let yaml: String = std::iter::once("on: push\njobs:\n".to_owned())
+        .chain(jobs)
+        .collect();
     let events = push(&yaml)
         .args(["push", "--concurrent-jobs", "1"])
         .events();

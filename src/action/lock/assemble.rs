@@ -39,7 +39,7 @@ impl Work<'_> {
                 Err(error) => {
                     let message =
                         format!("The ids of `{}` can not be had: {error}", node.repository);
-                    self.problems.push(*node.want.problem("no-ids", message));
+                    self.problems.push(node.want.problem("no-ids", message));
                 }
             }
         }

@@ -150,7 +150,7 @@ impl<'a> Work<'a> {
                         Ok(node) => {
                             self.nodes.insert(want.pin.clone(), node);
                         }
-                        Err(problem) => self.problems.push(*problem),
+                        Err(problem) => self.problems.push(problem),
                     }
                 }
             }
@@ -166,7 +166,7 @@ impl<'a> Work<'a> {
                 match opened {
                     Ok(Some(source)) => self.file(want, &source, &mut next),
                     Ok(None) => {}
-                    Err(problem) => self.problems.push(*problem),
+                    Err(problem) => self.problems.push(problem),
                 }
             }
             wanted = next;
@@ -204,7 +204,7 @@ impl<'a> Work<'a> {
             .filter(|_| !self.completion.relock)
     }
 
-    fn node(&self, want: &Want) -> Result<Node, Box<Diagnostic>> {
+    fn node(&self, want: &Want) -> Result<Node, Diagnostic> {
         let pin = &want.pin;
         let made = |git_ref: &str, sha: &str, is_fresh| Node {
             repository: want.repository.clone(),
@@ -247,7 +247,7 @@ impl<'a> Work<'a> {
     }
 
     /// The ref that goes with a bare commit.
-    fn name_of(&self, want: &Want, refs: &Refs, sha: &str) -> Result<String, Box<Diagnostic>> {
+    fn name_of(&self, want: &Want, refs: &Refs, sha: &str) -> Result<String, Diagnostic> {
         if let Some(name) = refs.name(sha) {
             return Ok(name.to_owned());
         }
@@ -268,7 +268,7 @@ impl<'a> Work<'a> {
                     want.repository
                 );
                 let problem = want.problem("unreachable-pin", message);
-                Box::new(problem.help("such a commit may come from a fork: name a tag instead"))
+                problem.help("such a commit may come from a fork: name a tag instead")
             })
     }
 
@@ -276,7 +276,7 @@ impl<'a> Work<'a> {
     fn file(&mut self, want: &Want, source: &Arc<SourceFile>, next: &mut Vec<Want>) {
         let found = match walk::uses_in(source) {
             Ok(found) => found,
-            Err(problem) => return self.problems.push(*problem),
+            Err(problem) => return self.problems.push(problem),
         };
         for one in found {
             let inside = |look| Want {
@@ -314,7 +314,7 @@ impl<'a> Work<'a> {
         }
         if let Some(deep) = next.iter().find(|next| next.depth >= MAX_DEPTH) {
             let message = format!("`{}` is more than {MAX_DEPTH} levels down", deep.pin);
-            self.problems.push(*deep.problem("max-depth", message));
+            self.problems.push(deep.problem("max-depth", message));
             next.clear();
         }
     }

@@ -85,7 +85,7 @@ impl Lock {
         if path.symlink_metadata().is_err() {
             return Ok(None);
         }
-        let source = crate::workflow::load(&path, PATH).map_err(|error| vec![*error])?;
+        let source = crate::workflow::load(&path, PATH).map_err(|error| vec![error])?;
         read(&source).map(Some)
     }
 

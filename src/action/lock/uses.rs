@@ -145,7 +145,7 @@ impl Gatherer<'_> {
                     self.one(file, &one, through);
                 }
             }
-            Err(error) => self.uses.problems.push(*error),
+            Err(error) => self.uses.problems.push(error),
         }
     }
 

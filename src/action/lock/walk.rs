@@ -16,8 +16,8 @@ pub(super) struct Found {
 }
 
 /// The `uses` of a file, in its order; of an action that is not composite: none.
-pub(super) fn uses_in(source: &Arc<SourceFile>) -> Result<Vec<Found>, Box<Diagnostic>> {
-    let root = yaml::parse(source, yaml::MAX_DEPTH)?;
+pub(super) fn uses_in(source: &Arc<SourceFile>) -> Result<Vec<Found>, Diagnostic> {
+    let root = yaml::parse(source, yaml::MAX_DEPTH).map_err(|error| *error)?;
     let mut found = Vec::new();
     if let Some(NodeKind::Mapping(jobs)) = get(&root, "jobs").map(|jobs| &jobs.kind) {
         for (_, job) in jobs {

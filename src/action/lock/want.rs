@@ -75,12 +75,8 @@ impl Want {
         }
     }
 
-    #[expect(
-        clippy::unnecessary_box_returns,
-        reason = "it is the error of several functions"
-    )]
-    pub fn problem(&self, code: &'static str, message: String) -> Box<Diagnostic> {
-        Box::new(Diagnostic::error(code, message).at(&self.file, self.span))
+    pub fn problem(&self, code: &'static str, message: String) -> Diagnostic {
+        Diagnostic::error(code, message).at(&self.file, self.span)
     }
 }
 
@@ -118,8 +114,8 @@ pub(super) fn open(
     manifests: &dyn ManifestSource,
     want: &Want,
     sha: &str,
-) -> Result<Option<Arc<SourceFile>>, Box<Diagnostic>> {
-    let read = |path: &str| -> Result<Option<Arc<SourceFile>>, Box<Diagnostic>> {
+) -> Result<Option<Arc<SourceFile>>, Diagnostic> {
+    let read = |path: &str| -> Result<Option<Arc<SourceFile>>, Diagnostic> {
         let text = manifests
             .file(&want.repository, sha, path)
             .map_err(|error| {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::github_event::GithubEvent;
-use super::sample::{event, workflow};
-use super::select::{
+use super::{
     Candidate, Choice, Request, SelectError, SelectedWorkflow, State, choose_event, select,
 };
+use crate::plan::github_event::GithubEvent;
+use crate::plan::sample::{event, workflow};
 use crate::workflow::Workflow;
 
 fn jobs(names: &[&str]) -> String {
@@ -310,6 +310,22 @@ fn filters_keep_out_and_say_so() {
             "{on}"
         );
     }
+}
+
+#[test]
+fn the_payload_speaks_before_the_head_commit() {
+    // SPEC T-23.
+    let said = |payload: &serde_json::Value, name: &str, head: Option<&str>| {
+        let workflows = make(&[("ci.yml", "[push, pull_request]", &["a"])]);
+        let event = event(name, "main", payload);
+        let selection = select(&candidates(&workflows), &Request::default(), &event, head);
+        selection.triggered().count()
+    };
+    let clean = json!({"head_commit": {"message": "fix"}});
+    assert_eq!(said(&clean, "push", Some("[skip ci]")), 1);
+    assert_eq!(said(&json!({}), "push", Some("[skip ci]")), 0);
+    assert_eq!(said(&json!({}), "pull_request", Some("x [no ci]")), 0);
+    assert_eq!(said(&json!({}), "pull_request", Some("skip ci")), 1);
 }
 
 #[test]

@@ -1,24 +1,28 @@
 //! Selected workflows → [`Outline`]: legs, names, machines and conditions as far as they are known before the run.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+mod task;
+mod written;
 
-use super::availability;
-use super::condition::{self, Before, Decision, JobContext, Known, LATE};
-use super::graph;
-use super::inputs;
-use super::machine::Machines;
-use super::matrix::{self, Leg, MatrixFilter};
-use super::outline::{
-    ConditionOutline, JobOutline, LegOutline, Legs, Outline, RunsOn, Unavailable, WorkflowOutline,
+use std::collections::{HashMap, HashSet};
+
+use task::{Fate, Task, WorstFate, needs_of};
+pub use written::{leg_name, refers};
+use written::{runs_on_as_written, written};
+
+use crate::diagnostic::Diagnostic;
+use crate::expr::{Object, Value};
+use crate::plan::availability;
+use crate::plan::condition::{JobContext, Known};
+use crate::plan::graph;
+use crate::plan::inputs;
+use crate::plan::machine::Machines;
+use crate::plan::matrix::{Leg, MatrixFilter};
+use crate::plan::outline::{
+    JobOutline, LegOutline, Legs, Outline, RunsOn, Unavailable, WorkflowOutline,
 };
-use super::reusable::{self, Callee, Library};
-use super::select::{Candidate, ChosenEvent, Selection, State, jobs_of};
-use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::expr::{Context, Object, Value};
-use crate::workflow::{
-    CallJob, EvalError, Evaluator, Job, JobKind, StepsJob, Token, TokenKind, Workflow,
-};
+use crate::plan::reusable::{self, Callee, Library};
+use crate::plan::select::{Candidate, ChosenEvent, Selection, State, jobs_of};
+use crate::workflow::{CallJob, EvalError, Evaluator, JobKind, StepsJob, Token, Workflow};
 
 /// What a sketch is made with.
 #[derive(Clone, Copy)]
@@ -63,9 +67,11 @@ impl Sketch<'_> {
             let candidate = &candidates[selected.index];
             let wanted: HashSet<&str> = selected.jobs.iter().map(String::as_str).collect();
             let workflow = match &candidate.state {
-                State::Valid(workflow) => {
-                    drawing.workflow(workflow, |id| !selected.triggered || wanted.contains(id))
+                State::Valid(workflow) if selected.triggered => {
+                    drawing.workflow(workflow, |id| wanted.contains(id))
                 }
+                // Drawn for those who ask why; what is wrong in it is of no concern.
+                State::Valid(workflow) => Drawing::new(*self).workflow(workflow, |_| true),
                 State::Broken { .. } => WorkflowOutline {
                     name: candidate.file.to_owned(),
                     ..WorkflowOutline::default()
@@ -125,7 +131,7 @@ struct Drawing<'a> {
 
 /// The place of a called workflow below its callers.
 #[derive(Clone, Default)]
-struct Scope {
+pub(super) struct Scope {
     /// `caller.`.
     id: String,
     /// The names of the callers' legs, in order, each with ` / `.
@@ -149,9 +155,11 @@ impl<'a> Drawing<'a> {
     }
 
     fn finish(mut self, workflows: Vec<WorkflowOutline>) -> Sketched {
+        let any_runs = workflows.iter().any(|workflow| workflow.triggered);
         for (place, filter) in self.with.matrix.iter().enumerate() {
             // What a dynamic matrix has is known only during the run.
-            if !self.seen_keys.contains(&place) && !self.any_dynamic {
+            let judged = any_runs && !self.any_dynamic;
+            if judged && !self.seen_keys.contains(&place) {
                 self.matrix_errors.push(format!(
                     "--matrix: no selected job has the key '{}'",
                     filter.key
@@ -475,223 +483,5 @@ impl<'a> Drawing<'a> {
     }
 }
 
-/// The display name of a leg; `name` is evaluated for each (SPEC W-89).
-pub fn leg_name(
-    job_id: &str,
-    name: Option<&Token>,
-    leg: &Leg,
-    evaluator: &Evaluator<'_>,
-) -> Result<String, EvalError> {
-    let Some(token) = name else {
-        return Ok(leg.display_name(job_id, false));
-    };
-    let name = evaluator.string(token)?;
-    let name = if name.is_empty() { job_id } else { &name };
-    Ok(leg.display_name(name, refers(token, "matrix")))
-}
-
-/// One job on its way into the outline.
-struct Task<'a> {
-    job: &'a Job,
-    source: &'a Arc<SourceFile>,
-    known: &'a Known,
-    scope: &'a Scope,
-    stage: usize,
-}
-
-impl Task<'_> {
-    fn evaluator<'e>(&'e self, context: &'e dyn Context) -> Evaluator<'e> {
-        Evaluator {
-            context,
-            source: self.source,
-        }
-    }
-
-    /// Unfolds the strategy.
-    fn expand(&self) -> Result<matrix::Legs, Box<Diagnostic>> {
-        let Some(strategy) = &self.job.strategy else {
-            return Ok(matrix::Legs::single());
-        };
-        let context = JobContext::new(self.known);
-        let value = self
-            .evaluator(&context)
-            .value(&strategy.value)
-            .map_err(|error| Box::new(error.to_diagnostic(self.source)))?;
-        matrix::expand(&value).map_err(|error| {
-            let diagnostic = Diagnostic::error("matrix", error.to_string());
-            Box::new(diagnostic.at(self.source, strategy.span))
-        })
-    }
-
-    /// Its value is known only during the run.
-    fn is_late(&self, token: &Token) -> bool {
-        LATE.iter()
-            .any(|context| self.known.is_late(context) && refers(token, context))
-    }
-
-    fn prefixes(&self) -> Vec<&str> {
-        if self.scope.names.is_empty() {
-            vec![""]
-        } else {
-            self.scope.names.iter().map(String::as_str).collect()
-        }
-    }
-
-    fn prefixed(&self, name: &str) -> String {
-        match self.scope.names.first() {
-            Some(prefix) => format!("{prefix}{name}"),
-            None => name.to_owned(),
-        }
-    }
-
-    /// The name without its legs.
-    fn name(&self) -> String {
-        let Some(token) = &self.job.name else {
-            return self.job.id.clone();
-        };
-        if self.is_late(token) || refers(token, "matrix") || refers(token, "strategy") {
-            return written(token, self.source);
-        }
-        let context = JobContext::new(self.known);
-        match self.evaluator(&context).string(token) {
-            Ok(name) if !name.is_empty() => name,
-            _ => self.job.id.clone(),
-        }
-    }
-
-    fn condition(&self, before: &WorstFate<'_>) -> (Option<ConditionOutline>, Option<String>) {
-        if let WorstFate::Unavailable(need) = before {
-            // Whatever its `if` (DESIGN 7).
-            return (None, Some(format!("'{need}' can not run here")));
-        }
-        let skipped_need = match before {
-            WorstFate::Skipped(need) => Some(*need),
-            _ => None,
-        };
-        let judgement = condition::judge(
-            &self.job.condition.expr,
-            self.known,
-            skipped_need.is_some(),
-            !self.job.needs.is_empty(),
-        );
-        let text = self.job.condition.text.as_ref();
-        let verdict = match judgement.decision {
-            Decision::Runs => "true",
-            Decision::Never => "false",
-            Decision::OnlyAfter(Before::Failed) => "true only after a failure",
-            Decision::OnlyAfter(_) => "true only when the run is cancelled",
-            Decision::Open => "known only during the run",
-        };
-        let skipped = (judgement.decision == Decision::Never).then(|| match (skipped_need, text) {
-            (Some(need), _) => format!("it needs '{need}', which does not run"),
-            (None, Some(text)) => format!("`if: {}` is false", text.value.trim()),
-            (None, None) => "its condition is false".to_owned(),
-        });
-        let condition = text.map(|text| ConditionOutline {
-            text: text.value.trim().to_owned(),
-            verdict: verdict.to_owned(),
-            trace: judgement.trace.to_string(),
-        });
-        (condition, skipped)
-    }
-}
-
-/// What is known of the end of a job.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Runs,
-    Skipped,
-    Unavailable,
-}
-
-/// The fate of the needs of a job, with the one that decides.
-enum WorstFate<'a> {
-    Run,
-    Skipped(&'a str),
-    Unavailable(&'a str),
-}
-
-impl Fate {
-    /// The fate of a job, from its outline and those of the jobs that it calls.
-    fn of(outlines: &[JobOutline]) -> Self {
-        if outlines.first().is_some_and(|own| own.skipped.is_some()) {
-            return Self::Skipped;
-        }
-        let hit = |job: &JobOutline| {
-            job.unavailable.is_some()
-                || match &job.legs {
-                    Legs::Known(legs) => legs.iter().any(|leg| leg.unavailable.is_some()),
-                    Legs::Dynamic => false,
-                }
-        };
-        let mut running = outlines.iter().filter(|job| job.runs());
-        if running.any(hit) {
-            Self::Unavailable
-        } else {
-            Self::Runs
-        }
-    }
-
-    fn worst<'n>(needs: impl Iterator<Item = (&'n str, &'n Self)>) -> WorstFate<'n> {
-        let mut worst = WorstFate::Run;
-        for (need, fate) in needs {
-            match fate {
-                Self::Unavailable => return WorstFate::Unavailable(need),
-                Self::Skipped => worst = WorstFate::Skipped(need),
-                Self::Runs => {}
-            }
-        }
-        worst
-    }
-}
-
-fn needs_of(job: &Job) -> Vec<&str> {
-    job.needs.iter().map(|need| need.value.as_str()).collect()
-}
-
-/// Says whether any expression of a tree names a context.
-pub fn refers(token: &Token, context: &str) -> bool {
-    match &token.kind {
-        TokenKind::Expression(expr) => condition::refers_to(expr, context),
-        TokenKind::Sequence(items) => items.iter().any(|item| refers(item, context)),
-        TokenKind::Mapping(pairs) => pairs
-            .iter()
-            .any(|(key, value)| refers(key, context) || refers(value, context)),
-        _ => false,
-    }
-}
-
-/// A scalar as it stands in the file.
-fn written(token: &Token, source: &SourceFile) -> String {
-    match &token.kind {
-        TokenKind::Expression(expr) => {
-            let text = source.text.get(token.span.start..token.span.end);
-            let text = text.unwrap_or_default().trim();
-            let bare = ['\'', '"']
-                .into_iter()
-                .find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote));
-            match bare.unwrap_or(text) {
-                "" => format!("${{{{ {} }}}}", expr.source()),
-                text => text.to_owned(),
-            }
-        }
-        TokenKind::String(text) => text.clone(),
-        TokenKind::Bool(value) => value.to_string(),
-        TokenKind::Number(value) => Value::Number(*value).to_text().to_string(),
-        _ => String::new(),
-    }
-}
-
-fn runs_on_as_written(token: &Token, source: &SourceFile) -> RunsOn {
-    match &token.kind {
-        TokenKind::Sequence(items) => {
-            RunsOn::Many(items.iter().map(|item| written(item, source)).collect())
-        }
-        TokenKind::Mapping(_) => match (token.get("labels"), token.get("group")) {
-            (Some(labels), _) => runs_on_as_written(labels, source),
-            (None, Some(group)) => RunsOn::One(format!("group {}", written(group, source))),
-            (None, None) => RunsOn::None,
-        },
-        _ => RunsOn::One(written(token, source)),
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -2,16 +2,16 @@
 
 use serde_json::json;
 
-use super::condition::Known;
-use super::machine::{Arch, Backend, Machines, Os};
-use super::matrix::MatrixFilter;
-use super::outline::{JobOutline, Legs};
-use super::reusable::Library;
-use super::sample::{event, workflow};
-use super::select::{Candidate, ChosenEvent, Request, State, select};
-use super::sketch::{Sketch, Sketched};
+use super::{Sketch, Sketched};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::expr::Value;
+use crate::plan::condition::Known;
+use crate::plan::machine::{Arch, Backend, Machines, Os};
+use crate::plan::matrix::MatrixFilter;
+use crate::plan::outline::{JobOutline, Legs};
+use crate::plan::reusable::Library;
+use crate::plan::sample::{event, workflow};
+use crate::plan::select::{Candidate, ChosenEvent, Request, State, select};
 use crate::workflow::{ReadOptions, Workflow};
 
 const CALLED: &str = "\
@@ -360,4 +360,100 @@ fn a_matrix_that_gives_nothing_is_a_diagnostic_at_its_place() {
         "Matrix vector 'v' does not contain any values"
     );
     assert_eq!(sketched.diagnostics[0].position().unwrap().line, 5);
+}
+
+#[test]
+fn a_list_without_an_event_leaves_its_contexts_open() {
+    let top = workflow(
+        "ci.yml",
+        "on: workflow_dispatch
+jobs:
+  a:
+    name: a ${{ github.ref }}
+    runs-on: self-hosted
+    steps: [run: a]
+  b:
+    needs: a
+    strategy: {matrix: {v: '${{ fromJSON(inputs.v) }}'}}
+    runs-on: self-hosted
+    steps: [run: a]
+  c:
+    if: github.ref == 'x'
+    runs-on: self-hosted
+    steps: [run: a]
+",
+    );
+    let candidates = [Candidate {
+        file: "ci.yml",
+        state: State::Valid(&top),
+    }];
+    let sketch = Sketch {
+        known: &known,
+        library: &Library::default(),
+        machines: &Machines {
+            os: Os::Linux,
+            arch: Arch::X64,
+            backend: Backend::Auto,
+            mappings: Vec::new(),
+        },
+        matrix: &[],
+        skip_unavailable: false,
+    };
+    let all = sketch.all(&candidates, &[]);
+    assert_eq!(
+        lines(&all),
+        [
+            "a@0: a ${{ github.ref }} on self-hosted",
+            "b@1: dynamic",
+            "c@0: c on self-hosted"
+        ]
+    );
+    let some = sketch.all(&candidates, &["b".to_owned()]);
+    assert_eq!(lines(&some).len(), 2);
+    let none = sketch.all(&candidates, &["z".to_owned()]);
+    assert!(none.outline.workflows.is_empty());
+}
+
+#[test]
+fn what_is_wrong_in_a_workflow_that_stays_out_is_of_no_concern() {
+    let top = workflow(
+        "rel.yml",
+        "on: release
+jobs:
+  a:
+    strategy: {matrix: {v: \"${{ fromJSON('[]') }}\"}}
+    runs-on: self-hosted
+    steps: [run: a]
+  b:
+    strategy: {matrix: {v: [1]}}
+    runs-on: self-hosted
+    steps: [run: a]
+",
+    );
+    let candidates = [Candidate {
+        file: "rel.yml",
+        state: State::Valid(&top),
+    }];
+    let sketch = Sketch {
+        known: &known,
+        library: &Library::default(),
+        machines: &Machines {
+            os: Os::Linux,
+            arch: Arch::X64,
+            backend: Backend::Auto,
+            mappings: Vec::new(),
+        },
+        matrix: &MatrixFilter::parse(&["v:2"]).unwrap(),
+        skip_unavailable: false,
+    };
+    let push = event("push", "x", &json!({}));
+    let selection = select(&candidates, &Request::default(), &push, None);
+    let chosen = ChosenEvent {
+        name: "push".into(),
+        reason: "typed".into(),
+    };
+    let sketched = sketch.outline(&candidates, &chosen, &selection);
+    assert_eq!(sketched.diagnostics, []);
+    assert!(sketched.matrix_errors.is_empty());
+    assert_eq!(sketched.outline.workflows[0].jobs.len(), 2);
 }
