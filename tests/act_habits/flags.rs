@@ -502,7 +502,6 @@ fn later() -> Vec<Row> {
             .fails("--network host", "`--network` is not built yet")
             .fails("--container-daemon-socket -", "not built yet")
             .fails("--github-instance x", "not built yet")
-            .fails("--locked", "not built yet")
             .fails("--keep", "not built yet")
             .fails("--backend docker", "not built yet"),
     ]
