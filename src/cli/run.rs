@@ -199,6 +199,15 @@ fn work(
             names.join(", ")
         ));
     }
+    if settings.workspace == Workspace::Copy
+        && let Some(repo) = &occasion.repo
+        && repo.is_below_top_level(&settings.root)
+    {
+        notes.push(format!(
+            "jobs get {} alone, without .git: it lies below the top level of its repository",
+            settings.root.display()
+        ));
+    }
     let command = rerun_command(settings);
     Work {
         event: Arc::clone(&occasion.event),

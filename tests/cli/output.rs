@@ -279,3 +279,28 @@ fn check_says_everything_once() {
     assert_eq!(list.len(), 1, "{list:#?}");
     assert_eq!(list[0]["file"], ".github/workflows/b.yml");
 }
+
+#[test]
+fn a_root_below_the_top_level_is_announced() {
+    let push = |folder: &str| {
+        Lrun::new()
+            .workflow("two.yml", TWO)
+            .file("part/.github/workflows/two.yml", TWO)
+            .commit()
+            .folder(folder)
+            .args(["push", "-j", "one"])
+            .run()
+            .stderr
+    };
+    assert!(push("part").contains("part alone, without .git"));
+    assert!(!push(".").contains("without .git"));
+}
+
+#[test]
+fn what_a_found_env_file_adds_is_said_once() {
+    let ended = two()
+        .file(".env", "FOUND=1\n")
+        .args(["push", "-j", "one"])
+        .run();
+    assert_eq!(ended.stderr.matches("FOUND").count(), 1, "{}", ended.stderr);
+}
