@@ -14,7 +14,7 @@ use super::prompt::{self, Question};
 use super::run_number;
 use super::settings::{self, Color, PlatformTarget, Settings, Workspace};
 use super::values::InputSource;
-use super::{complain_with, lock, outline, project};
+use super::{complain_with, lock, outline};
 use crate::action::local::LocalRepository;
 use crate::diagnostic::Diagnostic;
 use crate::event::Listener;
