@@ -6,6 +6,7 @@ pub mod fetch;
 mod fetch_error;
 pub mod git_command;
 pub mod local;
+pub mod lock;
 pub mod manifest;
 pub mod node_download;
 pub mod reference;
