@@ -7,15 +7,15 @@ use serde_json::{Map, Value as Json};
 use super::environment::Environment;
 use super::error::CliError;
 use super::project::{self, WorkflowFile};
-use super::settings::{Input, Settings};
+use super::settings::{Input, Settings, Workspace};
 use super::values::InputSource;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::expr::Value;
-use crate::plan::GithubEvent;
 use crate::plan::inputs::{self, Given, Inputs};
 use crate::plan::reusable::Library;
 use crate::plan::select::{self, Request, SelectError, Selection};
-use crate::repo::payload::{self, ContextOverrides, PayloadRequest};
+use crate::plan::{GithubEvent, Merge};
+use crate::repo::payload::{self, ContextOverrides, Made, PayloadRequest};
 use crate::repo::{Identity, Repo};
 use crate::workflow::{Evaluator, Token, Workflow};
 
@@ -26,6 +26,8 @@ pub struct Occasion {
     pub repo: Option<Repo>,
     pub identity: Identity,
     pub event: Arc<GithubEvent>,
+    /// The merge that a pull request runs on.
+    pub merge: Option<Merge>,
     /// Why this event.
     pub reason: String,
     pub selection: Selection,
@@ -66,14 +68,19 @@ pub fn decide(settings: &Settings, environment: &Environment) -> Result<Occasion
         repo.as_ref(),
         guard.then_some(ACT_ACTOR),
     );
-    let mut event = make_event(settings, repo.as_ref(), &identity, &chosen.name)?;
+    let Made { mut event, merge } = make_event(settings, repo.as_ref(), &identity, &chosen.name)?;
     if guard && settings.actor.is_none() {
         event.notes.push(format!(
             "github.actor is {ACT_ACTOR}: a workflow compares with it to keep steps from running locally"
         ));
     }
     // The payload of a pull request does not have the message of its head.
-    let head_message = repo.as_ref().and_then(Repo::head_message);
+    let head_message = repo.as_ref().and_then(|repo| {
+        let request = event.payload.get("pull_request");
+        let head = request.and_then(|request| request.pointer("/head/sha")?.as_str());
+        head.and_then(|sha| repo.message_at(sha))
+            .or_else(|| repo.head_message())
+    });
     let selection = select::select(&candidates, &request, &event, head_message.as_deref());
     drop(candidates);
     let mut occasion = Occasion {
@@ -81,6 +88,7 @@ pub fn decide(settings: &Settings, environment: &Environment) -> Result<Occasion
         repo,
         identity,
         event: Arc::new(event),
+        merge,
         reason: chosen.reason,
         selection,
         called: Library::default(),
@@ -107,11 +115,13 @@ fn make_event(
     repo: Option<&Repo>,
     identity: &Identity,
     name: &str,
-) -> Result<GithubEvent, CliError> {
+) -> Result<Made, CliError> {
     let merge = settings.payload.as_ref().map(|given| given.fields.clone());
     let request = PayloadRequest {
         merge,
         view: project::view(settings, repo),
+        // A tree that is the user's own is never merged.
+        merges: (settings.workspace != Workspace::Bind).then(|| settings.cache_dir.clone()),
         overrides: ContextOverrides::from_env(|name| settings.github.get(name).cloned()),
         ..PayloadRequest::new(name, identity)
     };

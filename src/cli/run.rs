@@ -45,6 +45,10 @@ pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliE
         prompt::fill_in(&mut settings, environment, &mut prompt::Terminal)?;
     }
     let options = options(&settings, environment, &occasion)?;
+    if !selected.is_empty() {
+        workspace::confirm_overlay(&options.workspace)
+            .map_err(|error| CliError::new(project::chain(&error)))?;
+    }
     let signal = Arc::new(AtomicU8::new(0));
     let work = work(&settings, &occasion, selected, &signal);
     let listener = listener(&settings);
@@ -356,6 +360,7 @@ fn workspace_options(
             .map(|repo| repo.index_path().to_path_buf()),
         below_top_level: repo.is_some_and(|repo| repo.is_below_top_level(&settings.root)),
         content: settings.content,
+        merge: occasion.merge.clone(),
         with_ignored: settings.with_ignored,
         exclude: settings.private_files.clone(),
         cache: settings.cache_dir.clone(),

@@ -17,5 +17,5 @@ pub mod select;
 pub mod sketch;
 pub mod trigger;
 
-pub use content::Content;
+pub use content::{Content, Merge};
 pub use github_event::GithubEvent;

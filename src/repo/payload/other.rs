@@ -189,9 +189,7 @@ fn object_of(scene: &Scene<'_>) -> Value {
             json!({ "discussion": discussion(scene), "comment": comment(scene, "comment") })
         }
         "delete" => json!({ "ref": scene.current_name(), "ref_type": "branch" }),
-        "label" => json!({ "label": {
-            "id": common::id_within(scene, "labels/bug"), "name": "bug", "color": "d73a4a",
-        } }),
+        "label" => json!({ "label": label(scene) }),
         "milestone" => json!({ "milestone": {
             "id": common::id_within(scene, "milestones/1"), "number": 1, "title": "", "state": "open",
         } }),
@@ -204,6 +202,16 @@ fn object_of(scene: &Scene<'_>) -> Value {
         "gollum" => json!({ "pages": [] }),
         _ => json!({}),
     }
+}
+
+pub(super) fn label(scene: &Scene<'_>) -> Value {
+    json!({
+        "id": common::id_within(scene, "labels/bug"),
+        "name": "bug",
+        "color": "d73a4a",
+        "default": true,
+        "description": null,
+    })
 }
 
 fn issue(scene: &Scene<'_>) -> Value {

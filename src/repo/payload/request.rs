@@ -1,5 +1,7 @@
 //! What the caller wants of an event.
 
+use std::path::PathBuf;
+
 use serde_json::{Map, Value};
 
 use super::{ref_name, ref_type};
@@ -25,6 +27,8 @@ pub struct PayloadRequest<'a> {
     pub workflow: Option<String>,
     /// Number of the pull request, issue or discussion.
     pub number: Option<u64>,
+    /// lrun's folder for merges of pull requests; without one HEAD runs unmerged.
+    pub merges: Option<PathBuf>,
     pub overrides: ContextOverrides,
 }
 
@@ -40,6 +44,7 @@ impl<'a> PayloadRequest<'a> {
             cron: None,
             workflow: None,
             number: None,
+            merges: None,
             overrides: ContextOverrides::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! Events made in scratch repositories.
 
 mod events;
+mod pull_request;
 mod push;
 
 use git2::Oid;
@@ -27,7 +28,7 @@ fn event_with(
     let identity = scratch.identity();
     let mut request = PayloadRequest::new(name, &identity);
     shape(&mut request);
-    make(Some(&repo), &request).unwrap()
+    make(Some(&repo), &request).unwrap().event
 }
 
 fn event(scratch: &Scratch, name: &str) -> GithubEvent {
