@@ -169,6 +169,31 @@ pub struct Annotation {
     pub end_column: Option<u64>,
 }
 
+impl Annotation {
+    /// A message without a place.
+    pub fn new(level: Level, message: impl Into<String>) -> Self {
+        Self {
+            level,
+            message: message.into(),
+            title: None,
+            file: None,
+            line: None,
+            end_line: None,
+            column: None,
+            end_column: None,
+        }
+    }
+
+    /// The same message at a place.
+    #[must_use]
+    pub fn at(mut self, file: &str, line: usize, column: usize) -> Self {
+        self.file = Some(file.to_owned());
+        self.line = Some(line as u64);
+        self.column = Some(column as u64);
+        self
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]

@@ -16,11 +16,11 @@ use lrun::executor::{Command, Ending, ExecError, Finished, Machine as _, Output,
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-const NEVER: Duration = Duration::from_secs(3600);
+const NEVER: Duration = Duration::from_hours(1);
 const SHORT: Duration = Duration::from_millis(30);
 
 /// A test that takes longer has waited for a grace that it should not.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const PATIENT: Graces = Graces {
     interrupt: NEVER,

@@ -85,7 +85,7 @@ impl Checker<'_> {
         let is_action = path.file_stem().is_some_and(|stem| stem == "action")
             && !display.contains(project::FOLDER);
         if is_action {
-            self.action(path, display);
+            self.action(path, &display);
             return;
         }
         let file = WorkflowFile::read(path, display, &self.options);
@@ -140,13 +140,13 @@ impl Checker<'_> {
                 .is_some_and(|extension| extension == "yml" || extension == "yaml");
             if is_manifest && self.seen_actions.insert(manifest.clone()) {
                 let display = project::display(&manifest, &self.settings.root);
-                self.action(&manifest, display);
+                self.action(&manifest, &display);
             }
         }
     }
 
-    fn action(&mut self, path: &Path, display: String) {
-        let found = match load(path, &display) {
+    fn action(&mut self, path: &Path, display: &str) {
+        let found = match load(path, display) {
             Ok(source) => match read_manifest(source, &self.options) {
                 Ok((_, warnings)) => warnings,
                 Err(errors) => errors,

@@ -7,15 +7,17 @@ use serde_json::{Map, Value as Json};
 use super::environment::Environment;
 use super::error::CliError;
 use super::project::{self, WorkflowFile};
-use super::settings::{Input, Settings, Workspace};
+use super::settings::{Input, Settings};
+use super::simulated;
 use super::values::InputSource;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::expr::Value;
 use crate::plan::inputs::{self, Given, Inputs};
 use crate::plan::reusable::Library;
 use crate::plan::select::{self, Request, SelectError, Selection};
+use crate::plan::trigger::crons;
 use crate::plan::{GithubEvent, Merge};
-use crate::repo::payload::{self, ContextOverrides, Made, PayloadRequest};
+use crate::repo::payload::Made;
 use crate::repo::{Identity, Repo};
 use crate::workflow::{Evaluator, Token, Workflow};
 
@@ -50,6 +52,7 @@ pub fn decide(settings: &Settings, environment: &Environment) -> Result<Occasion
             .values()
             .any(|input| input.source == InputSource::CommandLine),
         detect_event: settings.detect_event,
+        cron: settings.cron.as_deref(),
     };
     let chosen = select::choose_event(&candidates, &request)
         .map_err(|error| with_reading_errors(select_error(&error), &files))?;
@@ -68,7 +71,8 @@ pub fn decide(settings: &Settings, environment: &Environment) -> Result<Occasion
         repo.as_ref(),
         guard.then_some(ACT_ACTOR),
     );
-    let Made { mut event, merge } = make_event(settings, repo.as_ref(), &identity, &chosen.name)?;
+    let Made { mut event, merge } =
+        simulated::make(settings, repo.as_ref(), &identity, &chosen.name, &files)?;
     if guard && settings.actor.is_none() {
         event.notes.push(format!(
             "github.actor is {ACT_ACTOR}: a workflow compares with it to keep steps from running locally"
@@ -110,24 +114,6 @@ fn names_act(workflow: &Workflow) -> bool {
     })
 }
 
-fn make_event(
-    settings: &Settings,
-    repo: Option<&Repo>,
-    identity: &Identity,
-    name: &str,
-) -> Result<Made, CliError> {
-    let merge = settings.payload.as_ref().map(|given| given.fields.clone());
-    let request = PayloadRequest {
-        merge,
-        view: project::view(settings, repo),
-        // A tree that is the user's own is never merged.
-        merges: (settings.workspace != Workspace::Bind).then(|| settings.cache_dir.clone()),
-        overrides: ContextOverrides::from_env(|name| settings.github.get(name).cloned()),
-        ..PayloadRequest::new(name, identity)
-    };
-    payload::make(repo, &request).map_err(|error| CliError::new(project::chain(&error)))
-}
-
 /// A selection that found nothing, with what keeps files from being read.
 fn with_reading_errors(mut error: CliError, files: &[WorkflowFile]) -> CliError {
     for diagnostic in files.iter().flat_map(|file| &file.diagnostics) {
@@ -166,7 +152,7 @@ impl Occasion {
     }
 
     /// Reads the called workflows of those that run, and gathers what is to be said of all files.
-    fn read_called(&mut self, settings: &Settings) {
+    pub fn read_called(&mut self, settings: &Settings) {
         let mut diagnostics = Vec::new();
         for index in &self.selection.broken {
             diagnostics.extend(self.files[*index].diagnostics.iter().cloned());
@@ -277,18 +263,32 @@ impl GivenInputs {
     }
 }
 
-/// The event as one workflow sees it: with its own inputs.
+/// The event as one workflow sees it: with its own inputs, or its own clock.
 pub fn event_of(
+    settings: &Settings,
     event: &Arc<GithubEvent>,
     workflow: &Workflow,
     inputs: &Inputs,
 ) -> Arc<GithubEvent> {
-    if event.name != "workflow_dispatch" {
-        return Arc::clone(event);
-    }
+    let own_field: (&str, Option<Json>) = match event.name.as_str() {
+        "workflow_dispatch" => {
+            let given: Map<String, Json> = inputs.event.clone();
+            ("inputs", Some(Json::Object(given)))
+        }
+        "schedule" => {
+            let given = settings.payload.as_ref();
+            let given = given.is_some_and(|given| given.fields.contains_key("schedule"));
+            let asked = given || settings.cron.is_some();
+            let on = workflow.on.events.get("schedule").filter(|_| !asked);
+            let first = on.and_then(|trigger| crons(trigger).next());
+            ("schedule", first.map(Json::from))
+        }
+        _ => return Arc::clone(event),
+    };
     let mut own = (**event).clone();
-    let given: Map<String, Json> = inputs.event.clone();
-    own.payload.insert("inputs".to_owned(), Json::Object(given));
+    if let (name, Some(value)) = own_field {
+        own.payload.insert(name.to_owned(), value);
+    }
     own.payload
         .insert("workflow".to_owned(), workflow.source.path.as_str().into());
     Arc::new(own)

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::glob::{self, Pattern};
 use super::value::Value;
 
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_mins(2);
 const FOLLOW: &str = "--follow-symbolic-links";
 
 /// Hashes the files of a workspace; the arguments are those of the call, the error its message.

@@ -1,6 +1,7 @@
 //! What will run, before anything runs.
 
 pub mod availability;
+pub mod chain;
 pub mod condition;
 pub mod content;
 pub mod github_event;

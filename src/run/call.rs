@@ -9,7 +9,7 @@ use super::context::Contexts;
 use super::invocation::{Invocation, JobResult, merge};
 use super::leg::{LegEnd, LegPlan};
 use super::schedule;
-use crate::event::{Conclusion, EventKind, JobKey};
+use crate::event::{Conclusion, JobKey};
 use crate::expr::Value;
 use crate::plan::inputs;
 use crate::workflow::evaluate::{EvalError, Evaluator};
@@ -37,9 +37,7 @@ pub(super) async fn run(plan: &LegPlan, key: JobKey, call: &CallJob) -> LegEnd {
         Err(error) => return plan.refuse(&key, &error),
     };
     let Some(_slot) = plan.matrix_slot().await else {
-        let reason = "cancelled before it started".to_owned();
-        plan.run.emitter.job(&key, EventKind::JobSkipped { reason });
-        return LegEnd::of(Conclusion::Cancelled);
+        return plan.give_up(&key);
     };
     let results = schedule::run_jobs(Arc::clone(&plan.run), Arc::clone(&invocation)).await;
     finish(plan, &key, called, &invocation, &results)
@@ -56,14 +54,14 @@ fn prepare(
     call: &CallJob,
     called: &Arc<Workflow>,
 ) -> Result<Invocation, EvalError> {
-    let caller = &plan.invocation;
+    let outer = &plan.invocation;
     let evaluator = plan.evaluator();
     let fail = |message: String| evaluator.fault(call.uses.span, message);
     let given = match &call.with {
         Some(token) => evaluator.value(token)?,
         None => Value::Null,
     };
-    let contexts = caller.contexts();
+    let contexts = outer.contexts();
     let defaults = Evaluator {
         context: &contexts,
         source: &called.source,
@@ -79,16 +77,16 @@ fn prepare(
     Ok(Invocation {
         workflow: Arc::clone(called),
         jobs: None,
-        event: Arc::clone(&caller.event),
+        event: Arc::clone(&outer.event),
         inputs: Value::Object(Arc::new(inputs)),
         secrets: secrets(plan, call, called)?,
-        vars: caller.vars.clone(),
-        github: Arc::clone(&caller.github),
+        vars: outer.vars.clone(),
+        github: Arc::clone(&outer.github),
         name_prefix: format!("{} / ", key.key),
         id_prefix: format!("{}.", key.id),
-        label: Arc::clone(&caller.label),
+        label: Arc::clone(&outer.label),
         cancel: plan.cancel.clone(),
-        depth: caller.depth + 1,
+        depth: outer.depth + 1,
     })
 }
 
@@ -114,6 +112,7 @@ fn secrets(
             };
             for (name, value) in evaluator.string_map(token)? {
                 if !value.is_empty() {
+                    plan.run.masker.add_secret(&name, &value);
                     passed.insert(name.to_uppercase(), value);
                 }
             }
@@ -145,7 +144,6 @@ fn finish(
 ) -> LegEnd {
     let result = merge(results.values().map(|job| job.result));
     let mut end = LegEnd {
-        shown: merge(results.values().map(|job| job.shown)),
         unavailable: results.values().any(|job| job.unavailable),
         ..LegEnd::of(result)
     };
@@ -165,7 +163,6 @@ fn finish(
             Err(error) => {
                 plan.refuse(key, &error);
                 end.result = Conclusion::Failure;
-                end.shown = Conclusion::Failure;
             }
         }
     }

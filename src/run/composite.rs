@@ -2,16 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use indexmap::IndexMap;
+use tokio::time::Instant;
 
 use super::job::Job;
-use super::post::Post;
-use super::state::Steps;
+use super::state::{StepRecord, Steps};
 use super::uses::{Resolved, Served};
 use crate::diagnostic::SourceFile;
-use crate::event::{Conclusion, StepKey};
+use crate::event::{Conclusion, Level, StepKey};
 use crate::expr::{Object, Value};
 use crate::workflow::Step;
 use crate::workflow::evaluate::Evaluator;
@@ -31,8 +30,6 @@ pub(super) struct Frame {
     pub status: Conclusion,
     /// When the time of the outer step is up (SPEC A-61).
     pub deadline: Option<Instant>,
-    /// Posts that inner steps registered, run together as one (SPEC A-66).
-    pub posts: Vec<Post>,
     /// Places of the enclosing steps, outermost first; empty at the job's level.
     pub path: Vec<usize>,
     action: Option<ActionScope>,
@@ -41,11 +38,8 @@ pub(super) struct Frame {
 #[derive(Debug, Clone)]
 struct ActionScope {
     directory: PathBuf,
-    repository: Option<String>,
-    git_ref: Option<String>,
+    served: Option<Served>,
     source: Arc<SourceFile>,
-    /// The folder of the served repository.
-    root: Option<PathBuf>,
     depth: usize,
     /// Whether every enclosing step goes on when the job is cancelled.
     survives: bool,
@@ -59,7 +53,6 @@ impl Frame {
             env: IndexMap::new(),
             status: Conclusion::Success,
             deadline: None,
-            posts: Vec::new(),
             path: Vec::new(),
             action: None,
         }
@@ -76,12 +69,32 @@ impl Frame {
 
     /// The served repository that this scope's steps stand in, if it is one.
     pub fn served(&self) -> Option<Served> {
-        let action = self.action.as_ref()?;
-        Some(Served {
-            root: action.root.clone()?,
-            repository: action.repository.clone()?,
-            git_ref: action.git_ref.clone()?,
-        })
+        self.action.as_ref()?.served.clone()
+    }
+
+    /// What later steps of this scope learn of one that is over (SPEC C-15).
+    pub fn record(
+        &mut self,
+        step: &Step,
+        outputs: IndexMap<String, String>,
+        outcome: Conclusion,
+        conclusion: Conclusion,
+    ) {
+        if let Some(id) = step.user_id() {
+            let record = StepRecord {
+                outputs,
+                outcome,
+                conclusion,
+            };
+            self.steps.record(id, record);
+        }
+    }
+
+    /// The places of a step of this scope and of those that enclose it.
+    pub fn path_of(&self, place: usize) -> Vec<usize> {
+        let mut path = self.path.clone();
+        path.push(place);
+        path
     }
 
     pub fn depth(&self) -> usize {
@@ -102,9 +115,8 @@ impl Frame {
             Value::string(action.directory.to_string_lossy().as_ref()),
         );
         github.insert("action_status", Value::string(self.status.as_str()));
-        if let (Some(repository), Some(git_ref)) = (&action.repository, &action.git_ref) {
-            github.insert("action_repository", Value::string(repository.as_str()));
-            github.insert("action_ref", Value::string(git_ref.as_str()));
+        if let Some(served) = &action.served {
+            served.apply(github);
         }
     }
 }
@@ -123,6 +135,37 @@ pub(super) struct Outer<'a> {
 }
 
 impl Job {
+    /// The scope of a composite action's steps; nothing where the nesting is too deep.
+    pub fn open(&self, frame: &Frame, action: &Resolved, outer: Outer<'_>) -> Option<Frame> {
+        let depth = frame.depth() + 1;
+        if depth > MAX_DEPTH {
+            let message = format!("Composite action depth exceeded max depth {MAX_DEPTH}");
+            self.say(Some(outer.key), Level::Error, &message);
+            return None;
+        }
+        let inputs = outer
+            .inputs
+            .iter()
+            .map(|(name, value)| (name.as_str(), Value::string(value.as_str())));
+        let mut env = frame.env.clone();
+        env.extend(outer.env.clone());
+        Some(Frame {
+            steps: Steps::default(),
+            inputs: Some(Value::object(inputs)),
+            env,
+            status: Conclusion::Success,
+            deadline: outer.deadline,
+            path: outer.path,
+            action: Some(ActionScope {
+                directory: action.directory.clone(),
+                served: action.served.clone(),
+                source: Arc::clone(&action.source),
+                depth,
+                survives: outer.survives,
+            }),
+        })
+    }
+
     /// Runs the steps of a composite action; gives its result and its outputs.
     pub async fn run_composite(
         &mut self,
@@ -130,45 +173,14 @@ impl Job {
         action: &Resolved,
         steps: &[Step],
         outer: Outer<'_>,
-    ) -> (Conclusion, IndexMap<String, String>, Vec<Post>) {
-        let depth = frame.depth() + 1;
-        if depth > MAX_DEPTH {
-            self.say(
-                Some(outer.key),
-                crate::event::Level::Error,
-                &format!("Composite action depth exceeded max depth {MAX_DEPTH}"),
-            );
-            return (Conclusion::Failure, IndexMap::new(), Vec::new());
-        }
-        let mut inner = Frame {
-            steps: Steps::default(),
-            inputs: Some(Value::object(
-                outer
-                    .inputs
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), Value::string(value.as_str()))),
-            )),
-            env: frame.env.clone(),
-            status: Conclusion::Success,
-            deadline: outer.deadline,
-            posts: Vec::new(),
-            path: outer.path,
-            action: Some(ActionScope {
-                directory: action.directory.clone(),
-                repository: action.repository.clone(),
-                git_ref: action.git_ref.clone(),
-                source: Arc::clone(&action.source),
-                root: action.root.clone(),
-                depth,
-                survives: outer.survives,
-            }),
+    ) -> (Conclusion, IndexMap<String, String>) {
+        let key = outer.key;
+        let Some(mut inner) = self.open(frame, action, outer) else {
+            return (Conclusion::Failure, IndexMap::new());
         };
-        inner
-            .env
-            .extend(outer.env.iter().map(|(k, v)| (k.clone(), v.clone())));
         for (index, step) in steps.iter().enumerate() {
-            if self.cancel.is_cancelled() {
-                inner.status = Conclusion::Cancelled;
+            if self.kill.is_cancelled() {
+                break;
             }
             let ran = Box::pin(self.run_step(&mut inner, step, index + 1)).await;
             if ran.condition_failed {
@@ -176,8 +188,9 @@ impl Job {
                 break;
             }
         }
-        let outputs = self.composite_outputs(&mut inner, action, outer.key);
-        (inner.status, outputs, inner.posts)
+        let outputs = self.composite_outputs(&mut inner, action, key);
+        self.posts.know(&inner.path, &inner.steps.to_value());
+        (inner.status, outputs)
     }
 
     /// Evaluates the declared outputs, whatever happened (SPEC A-65).
@@ -204,7 +217,7 @@ impl Job {
                     outputs.insert(name.clone(), value);
                 }
                 Err(error) => {
-                    self.annotate_in(Some(key), &error, &action.source);
+                    self.annotate(Some(key), &error);
                     failed = true;
                 }
             }

@@ -46,6 +46,18 @@ impl Directories {
         Ok(made)
     }
 
+    /// Writes the payload where `GITHUB_EVENT_PATH` points, also where a step took the folder away.
+    pub fn write_event(&self, text: &str) -> io::Result<()> {
+        match std::fs::write(&self.event, text) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                std::fs::create_dir_all(self.temp.join("_github_workflow"))?;
+                std::fs::create_dir_all(&self.file_commands)?;
+                std::fs::write(&self.event, text)
+            }
+            result => result,
+        }
+    }
+
     /// Removes what the job left, also where it took away its own rights.
     pub fn remove(&self) -> io::Result<()> {
         match std::fs::remove_dir_all(&self.root) {

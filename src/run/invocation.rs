@@ -72,8 +72,6 @@ pub(super) struct JobResult {
     pub unavailable: bool,
     /// Results of everything that it needed, and its own, by id in lower case (SPEC E-66).
     pub closure: IndexMap<String, Conclusion>,
-    /// What the run makes of it: `continue-on-error` has no say in how it is shown.
-    pub shown: Conclusion,
 }
 
 /// Merges the legs of a matrix, or the jobs of a called workflow, into one result (SPEC R-3, U-9).

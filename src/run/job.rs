@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use indexmap::IndexMap;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Run;
@@ -15,10 +15,9 @@ use super::directories::Directories;
 use super::github;
 use super::invocation::Invocation;
 use super::mask::Masker;
-use super::post::Post;
+use super::post::Posts;
 use super::shell::Shell;
 use super::state::JobState;
-use super::workflow_command::CommandState;
 use crate::event::{Annotation, Conclusion, EventKind, JobKey, Level, Phase, StepKey};
 use crate::executor::{Command, ExecError, Finished, Machine, Output, Stop, find};
 use crate::expr::{Object, Value};
@@ -44,15 +43,16 @@ pub(super) struct Job {
     pub default_shell: Option<String>,
     pub default_directory: Option<String>,
     pub state: JobState,
-    pub commands: CommandState,
-    pub posts: Vec<Post>,
+    pub posts: Posts,
+    /// The payload, written anew for each step (SPEC T-11).
+    pub event: Arc<str>,
     /// Ends the job: run cancelled, fail-fast, or its own timeout.
     pub cancel: CancellationToken,
     /// Ends its processes at once.
     pub kill: CancellationToken,
     pub tracking: String,
-    /// What pre steps saved, by the places of their step, for its main and post.
-    pub early_state: HashMap<Vec<usize>, IndexMap<String, String>>,
+    /// What the stages of a step saved, by its place, for its later ones (SPEC A-33).
+    pub saved: HashMap<Vec<usize>, IndexMap<String, String>>,
     pub debug: bool,
 }
 
@@ -60,7 +60,7 @@ impl Job {
     /// Runs steps and posts, and says how the job ended, with its outputs.
     pub async fn run(&mut self, definition: &StepsJob) -> (Conclusion, IndexMap<String, String>) {
         let mut frame = Frame::of_job();
-        self.run_pre_steps(definition, &mut frame).await;
+        self.run_pre_steps(definition, &frame).await;
         for (index, step) in definition.steps.iter().enumerate() {
             // SPEC X-3: a killed job runs nothing more, posts included.
             if self.kill.is_cancelled() {
@@ -68,11 +68,12 @@ impl Job {
             }
             self.run_step(&mut frame, step, index + 1).await;
         }
-        while let Some(post) = self.posts.pop() {
+        let steps = frame.steps.to_value();
+        while let Some(post) = self.posts.next() {
             if self.kill.is_cancelled() {
                 break;
             }
-            self.run_post(post).await;
+            self.run_post(post, &steps).await;
         }
         let outputs = self.outputs(definition, &frame);
         self.note_cancel();
@@ -143,7 +144,7 @@ impl Job {
     }
 
     /// The `job` context (SPEC C-13).
-    fn job_value(&self) -> Value {
+    pub fn job_value(&self) -> Value {
         let event = &self.invocation.event;
         let file = &self.invocation.workflow.source.path;
         let repository = &self.run.options.identity.repository;
@@ -210,46 +211,14 @@ impl Job {
 
     /// An error of evaluation, as an annotation with its place.
     pub fn annotate(&self, step: Option<&StepKey>, error: &EvalError) {
-        self.annotate_in(step, error, &self.invocation.workflow.source);
-    }
-
-    pub fn annotate_in(
-        &self,
-        step: Option<&StepKey>,
-        error: &EvalError,
-        source: &crate::diagnostic::SourceFile,
-    ) {
-        let at = source.position(error.span.start);
-        self.emit(
-            step,
-            EventKind::Annotation(Annotation {
-                level: Level::Error,
-                message: self.masker.mask(&error.message).into_owned(),
-                title: None,
-                file: Some(source.path.clone()),
-                line: Some(at.line as u64),
-                end_line: None,
-                column: Some(at.column as u64),
-                end_column: None,
-            }),
-        );
+        let found = annotation_of(error, &self.masker);
+        self.emit(step, EventKind::Annotation(found));
     }
 
     /// A message that the runner itself makes in a step's log.
     pub fn say(&self, step: Option<&StepKey>, level: Level, message: &str) {
-        self.emit(
-            step,
-            EventKind::Annotation(Annotation {
-                level,
-                message: self.masker.mask(message).into_owned(),
-                title: None,
-                file: None,
-                line: None,
-                end_line: None,
-                column: None,
-                end_column: None,
-            }),
-        );
+        let found = Annotation::new(level, self.masker.mask_lines(message));
+        self.emit(step, EventKind::Annotation(found));
     }
 
     pub fn emit(&self, step: Option<&StepKey>, kind: EventKind) {
@@ -302,10 +271,19 @@ pub(super) fn env_value(env: &IndexMap<String, String>) -> Value {
     Value::Object(Arc::new(object))
 }
 
+/// An error of evaluation where it stands in its file, masked.
+pub(super) fn annotation_of(error: &EvalError, masker: &Masker) -> Annotation {
+    Annotation::new(Level::Error, masker.mask_lines(&error.message)).at(
+        &error.file,
+        error.position.line,
+        error.position.column,
+    )
+}
+
 /// Ends at the deadline; never without one.
 async fn until(deadline: Option<Instant>) {
     match deadline {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
+        Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }

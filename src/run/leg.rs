@@ -1,7 +1,6 @@
 //! One leg of a job: what the server evaluates, the slot, the machine, the end (SPEC GEN-2, 5.1).
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,10 +14,10 @@ use super::context::Contexts;
 use super::directories::Directories;
 use super::github;
 use super::invocation::Invocation;
-use super::job::{Job, optional_minutes};
+use super::job::{Job, annotation_of, optional_minutes};
+use super::post::Posts;
 use super::state::JobState;
 use super::step::millis;
-use super::workflow_command::CommandState;
 use crate::event::{Annotation, Conclusion, EventKind, JobKey, Level};
 use crate::expr::Value;
 use crate::plan::machine::Placement;
@@ -52,7 +51,6 @@ pub(super) struct LegPlan {
 pub(super) struct LegEnd {
     /// After `continue-on-error`: what dependants and the matrix see (SPEC R-2).
     pub result: Conclusion,
-    pub shown: Conclusion,
     pub outputs: IndexMap<String, String>,
     pub unavailable: bool,
 }
@@ -61,7 +59,6 @@ impl LegEnd {
     pub fn of(result: Conclusion) -> Self {
         Self {
             result,
-            shown: result,
             outputs: IndexMap::new(),
             unavailable: false,
         }
@@ -105,9 +102,7 @@ pub(super) async fn run(plan: &LegPlan, key: JobKey) -> LegEnd {
         };
     }
     let Some(_slots) = plan.slot().await else {
-        let reason = "cancelled before it started".to_owned();
-        plan.run.emitter.job(&key, EventKind::JobSkipped { reason });
-        return LegEnd::of(Conclusion::Cancelled);
+        return plan.give_up(&key);
     };
     let started = Instant::now();
     plan.run.emitter.job(
@@ -136,7 +131,6 @@ pub(super) async fn run(plan: &LegPlan, key: JobKey) -> LegEnd {
     );
     LegEnd {
         result,
-        shown: result,
         outputs,
         unavailable: false,
     }
@@ -193,6 +187,7 @@ async fn on_machine(
     };
     let cancel = job.cancel.clone();
     let kill = job.kill.clone();
+    plan.name_idle_services(key, definition);
     let (mut result, outputs) = {
         let steps = job.run(definition);
         tokio::pin!(steps);
@@ -202,7 +197,7 @@ async fn on_machine(
             () = watch(plan, key, &cancel, &kill, limits) => steps.await,
         }
     };
-    if cancel.is_cancelled() {
+    if cancel.is_cancelled() || kill.is_cancelled() {
         result = Conclusion::Cancelled;
     }
     tear_down(plan, key, &job).await;
@@ -245,40 +240,46 @@ impl From<EvalError> for SetUpError {
     }
 }
 
-/// "Set up job": folders, contexts, env, defaults (SPEC GEN-3, J-4).
+/// "Set up job": folders, contexts, env, defaults (SPEC GEN-3, J-4); where it fails, nothing stays behind.
 fn set_up(plan: &LegPlan, key: &JobKey, definition: &StepsJob) -> Result<Job, SetUpError> {
-    let run = &plan.run;
-    let options = &run.options;
-    let bound = options.bind.then_some(options.root.as_path());
+    let options = &plan.run.options;
     let directories = Directories::create(
-        run.next_directory(),
+        plan.run.next_directory(),
         &options.identity.repository,
-        bound,
-        run.tool_cache(),
+        options.bind.then_some(options.root.as_path()),
+        plan.run.tool_cache(),
     )
     .map_err(|error| SetUpError::Message(format!("can not make the job's folders: {error}")))?;
-    write_event(plan, &directories.event)?;
+    let prepared = prepare(plan, key, definition, &directories);
+    if prepared.is_err()
+        && let Err(error) = directories.remove()
+    {
+        plan.say(key, &format!("can not remove the job's folder: {error}"));
+    }
+    prepared
+}
 
+fn prepare(
+    plan: &LegPlan,
+    key: &JobKey,
+    definition: &StepsJob,
+    directories: &Directories,
+) -> Result<Job, SetUpError> {
+    let run = &plan.run;
+    let event = serde_json::to_string_pretty(&plan.invocation.event.payload)
+        .map_err(|error| SetUpError::Message(format!("can not write the event: {error}")))?;
     let mut server = plan
         .contexts
         .clone()
         .with("secrets", plan.invocation.secrets_value());
-    let mut env = run.base_env();
-    for token in [&plan.invocation.workflow.env, &definition.env] {
-        let Some(token) = token else { continue };
-        let evaluator = Evaluator {
-            context: &server,
-            source: &plan.invocation.workflow.source,
-        };
-        env.extend(evaluator.string_map(token)?);
-    }
-    env.extend(options.env.iter().cloned());
-
+    let env = job_env(plan, definition, &server)?;
     let mut github = (*plan.invocation.github).clone();
     let mut set = |name: &str, value: &str| github.insert(name, Value::string(value));
     set("job", &plan.id);
     set("workspace", &directories.workspace.to_string_lossy());
     set("event_path", &directories.event.to_string_lossy());
+    set("action_repository", "");
+    set("action_ref", "");
     server.set("github", Value::Object(Arc::new(github.clone())));
     let runner = github::runner(
         &directories.temp,
@@ -290,13 +291,14 @@ fn set_up(plan: &LegPlan, key: &JobKey, definition: &StepsJob) -> Result<Job, Se
     let tracking = format!("github_{}", uuid::Uuid::new_v4());
     let mut runner_variables = github::runner_variables(&runner);
     runner_variables.push(("RUNNER_TRACKING_ID".to_owned(), tracking.clone()));
+    // Before the job's first process: what lrun can not end any more, the watchdog does.
     run.watch_over(&tracking, &directories.root);
     Ok(Job {
         run: Arc::clone(run),
         invocation: Arc::clone(&plan.invocation),
         key: key.clone(),
         machine: (run.provision.0)(&tracking),
-        directories,
+        directories: directories.clone(),
         masker: run.masker.fork(),
         server,
         github,
@@ -305,22 +307,33 @@ fn set_up(plan: &LegPlan, key: &JobKey, definition: &StepsJob) -> Result<Job, Se
         default_shell,
         default_directory,
         state: JobState::new(env),
-        commands: CommandState::new(run.debug),
-        posts: Vec::new(),
+        posts: Posts::default(),
+        event: Arc::from(event),
         cancel: plan.cancel.clone(),
         kill: run.stop.kill.child_token(),
         tracking,
-        early_state: HashMap::new(),
+        saved: HashMap::new(),
         debug: run.debug,
     })
 }
 
-/// The payload as `GITHUB_EVENT_PATH` gives it (SPEC T-11).
-fn write_event(plan: &LegPlan, path: &Path) -> Result<(), SetUpError> {
-    let text = serde_json::to_string_pretty(&plan.invocation.event.payload)
-        .map_err(|error| SetUpError::Message(format!("can not write the event: {error}")))?;
-    std::fs::write(path, text)
-        .map_err(|error| SetUpError::Message(format!("can not write the event: {error}")))
+/// Workflow `env` and job `env` in one map, between a found `.env` and what `--env` gives (SPEC 4.3, DESIGN 7).
+fn job_env(
+    plan: &LegPlan,
+    definition: &StepsJob,
+    server: &Contexts,
+) -> Result<IndexMap<String, String>, EvalError> {
+    let mut env = plan.run.base_env();
+    let evaluator = Evaluator {
+        context: server,
+        source: &plan.invocation.workflow.source,
+    };
+    let maps = [&plan.invocation.workflow.env, &definition.env];
+    for token in maps.into_iter().flatten() {
+        env.extend(evaluator.string_map(token)?);
+    }
+    env.extend(plan.run.options.env.iter().cloned());
+    Ok(env)
 }
 
 /// A job's `defaults.run` replaces the workflow's as a whole (SPEC S-24).
@@ -390,6 +403,28 @@ impl LegPlan {
         }
     }
 
+    /// SPEC J-33: a service without an image is left out, and that is said.
+    fn name_idle_services(&self, key: &JobKey, definition: &StepsJob) {
+        let Some(Ok(services)) = definition
+            .services
+            .as_ref()
+            .map(|token| self.evaluator().services(token))
+        else {
+            return;
+        };
+        for (name, _) in services.iter().filter(|(_, service)| service.is_none()) {
+            self.run.emitter.job(
+                key,
+                EventKind::Note {
+                    level: Level::Notice,
+                    text: format!(
+                        "The service '{name}' will not be started because the container definition has an empty image."
+                    ),
+                },
+            );
+        }
+    }
+
     /// Waits for `max-parallel` and for a slot of the run; nothing when the leg is cancelled first.
     async fn slot(&self) -> Option<(Option<OwnedSemaphorePermit>, OwnedSemaphorePermit)> {
         let both = async {
@@ -402,7 +437,7 @@ impl LegPlan {
         };
         tokio::select! {
             biased;
-            () = self.cancel.cancelled() => None,
+            () = self.ended() => None,
             slots = both => slots,
         }
     }
@@ -414,8 +449,16 @@ impl LegPlan {
         };
         tokio::select! {
             biased;
-            () = self.cancel.cancelled() => None,
+            () = self.ended() => None,
             slot = Arc::clone(slots).acquire_owned() => slot.ok().map(Some),
+        }
+    }
+
+    /// The leg, or everything, is told to end.
+    async fn ended(&self) {
+        tokio::select! {
+            () = self.cancel.cancelled() => {}
+            () = self.run.stop.kill.cancelled() => {}
         }
     }
 
@@ -440,53 +483,37 @@ impl LegPlan {
     }
 
     fn annotate(&self, key: &JobKey, error: &EvalError) {
-        let source = &self.invocation.workflow.source;
-        let at = source.position(error.span.start);
-        self.run.emitter.job(
-            key,
-            EventKind::Annotation(Annotation {
-                level: Level::Error,
-                message: self.run.masker.mask(&error.message).into_owned(),
-                title: None,
-                file: Some(source.path.clone()),
-                line: Some(at.line as u64),
-                end_line: None,
-                column: Some(at.column as u64),
-                end_column: None,
-            }),
-        );
+        let found = annotation_of(error, &self.run.masker);
+        self.run.emitter.job(key, EventKind::Annotation(found));
     }
 
     fn say(&self, key: &JobKey, message: &str) {
-        self.run.emitter.job(
-            key,
-            EventKind::Annotation(Annotation {
-                level: Level::Error,
-                message: message.to_owned(),
-                title: None,
-                file: None,
-                line: None,
-                end_line: None,
-                column: None,
-                end_column: None,
-            }),
-        );
+        let found = Annotation::new(Level::Error, self.run.masker.mask_lines(message));
+        self.run.emitter.job(key, EventKind::Annotation(found));
     }
 
     pub fn report_unavailable(&self, key: &JobKey, found: &Unavailable) {
         let source = &self.invocation.workflow.source;
         let at = source.position(found.span.start);
+        let mask = |text: &str| self.run.masker.mask(text).into_owned();
         self.run.count_unavailable();
         self.run.emitter.job(
             key,
             EventKind::JobUnavailable {
-                reason: found.reason.clone(),
+                reason: mask(&found.reason),
                 file: source.path.clone(),
                 line: at.line,
                 column: at.column,
-                help: found.help.clone(),
-                source: source.line(at.line).to_owned(),
+                help: mask(&found.help),
+                source: mask(source.line(at.line)),
             },
         );
+    }
+
+    /// Ends before it started.
+    pub fn give_up(&self, key: &JobKey) -> LegEnd {
+        let reason = "cancelled before it started".to_owned();
+        self.run.emitter.job(key, EventKind::JobSkipped { reason });
+        LegEnd::of(Conclusion::Cancelled)
     }
 }

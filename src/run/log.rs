@@ -7,12 +7,8 @@ use super::job::Job;
 use super::mask::Mask;
 use super::output_line;
 use super::state::Effects;
-use super::workflow_command::{CommandState, Effect, relative_file};
+use super::workflow_command::{CommandState, Effect, Recorded, recorded_message, relative_file};
 
-/// Annotations of one kind that a step may leave (SPEC K-12).
-const MAX_ANNOTATIONS: usize = 10;
-/// Longest message of an annotation.
-const MAX_MESSAGE: usize = 4096;
 /// A line longer than this is shown in pieces.
 const MAX_LINE: usize = 16 * 1024 * 1024;
 
@@ -20,24 +16,24 @@ const MAX_LINE: usize = 16 * 1024 * 1024;
 pub(super) struct StepLog<'a> {
     job: &'a Job,
     key: &'a StepKey,
-    commands: &'a mut CommandState,
+    commands: CommandState,
     effects: Effects,
     mask: Mask,
-    recorded: [usize; 3],
+    recorded: Recorded,
     in_group: bool,
     /// Starts of lines that have not ended yet, of stdout and stderr.
     held: [Vec<u8>; 2],
 }
 
 impl<'a> StepLog<'a> {
-    pub fn new(job: &'a Job, key: &'a StepKey, commands: &'a mut CommandState) -> Self {
+    pub fn new(job: &'a Job, key: &'a StepKey, commands: CommandState) -> Self {
         Self {
             job,
             key,
             commands,
             effects: Effects::default(),
             mask: job.masker.snapshot(),
-            recorded: [0; 3],
+            recorded: Recorded::default(),
             in_group: false,
             held: [Vec::new(), Vec::new()],
         }
@@ -111,7 +107,7 @@ impl<'a> StepLog<'a> {
                     self.print(Stream::Log, &line);
                 }
             }
-            Effect::Annotation(annotation) => self.annotate(annotation),
+            Effect::Annotation(annotation) => self.annotate(&annotation),
             Effect::Group(title) => {
                 self.end_group();
                 self.in_group = true;
@@ -144,39 +140,36 @@ impl<'a> StepLog<'a> {
         }
     }
 
-    fn annotate(&mut self, found: Annotation) {
+    fn annotate(&mut self, found: &Annotation) {
         let mask = |text: &str| self.mask.mask_lines(text).into_owned();
-        let mut message = mask(&found.message);
-        if let Some((end, _)) = message.char_indices().nth(MAX_MESSAGE) {
-            message.truncate(end);
-        }
-        let count = &mut self.recorded[match found.level {
-            Level::Error => 0,
-            Level::Warning => 1,
-            Level::Notice | Level::Debug => 2,
-        }];
-        *count += 1;
-        if *count > MAX_ANNOTATIONS {
-            let word = match found.level {
-                Level::Error => "error",
-                Level::Warning => "warning",
-                Level::Notice | Level::Debug => "notice",
-            };
-            self.print(Stream::Log, &format!("##[{word}]{message}"));
+        let message = mask(&found.message);
+        if !self.recorded.admits(found.level) {
+            for line in message.lines() {
+                self.print(Stream::Log, &format!("##[{}]{line}", word(found.level)));
+            }
             return;
         }
         let workspace = self.job.directories.workspace.to_string_lossy();
         let annotation = Annotation {
-            message,
+            message: recorded_message(&message).to_owned(),
             title: found.title.as_deref().map(mask),
             file: found
                 .file
                 .as_deref()
                 .map(|file| mask(&relative_file(file, &workspace))),
-            ..found
+            ..found.clone()
         };
         self.job
             .emit(Some(self.key), EventKind::Annotation(annotation));
+    }
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Debug => "debug",
+        Level::Notice => "notice",
+        Level::Warning => "warning",
+        Level::Error => "error",
     }
 }
 
@@ -194,9 +187,25 @@ impl Output for StepLog<'_> {
         }
         // A secret must not slip through in two halves: a line is looked at whole.
         self.held[slot].extend_from_slice(bytes);
-        if ends || self.held[slot].len() > MAX_LINE {
+        if ends {
             let line = std::mem::take(&mut self.held[slot]);
             self.text(stream, &output_line::text(&line));
+        } else if self.held[slot].len() > MAX_LINE {
+            self.let_go(stream);
         }
+    }
+}
+
+impl StepLog<'_> {
+    /// Shows the start of a line that has grown too long, but for an end that may hold half a secret.
+    fn let_go(&mut self, stream: Stream) {
+        let held = std::mem::take(&mut self.held[slot(stream)]);
+        let text = output_line::text(&held);
+        let cut = self.mask.safe_cut(&text);
+        let masked = self.mask.mask_lines(&text[..cut]).into_owned();
+        for piece in output_line::lines(&masked) {
+            self.print(stream, piece);
+        }
+        self.held[slot(stream)].extend_from_slice(&text.as_bytes()[cut..]);
     }
 }

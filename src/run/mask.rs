@@ -175,6 +175,30 @@ impl Mask {
         self.found_in(text).map_or(Cow::Borrowed(text), hide)
     }
 
+    /// Where a text that goes on may be cut without halving a secret: at a character, and not within one that is
+    /// there or may still come.
+    pub fn safe_cut(&self, text: &str) -> usize {
+        let Some(needles) = self.needles.as_deref() else {
+            return text.len();
+        };
+        let longest = needles.automaton.max_pattern_len();
+        let mut cut =
+            text.floor_char_boundary(text.len().saturating_sub(longest.saturating_sub(1)));
+        let places = needles.places(text, |_| true);
+        for place in places.iter().rev() {
+            if place.start < cut && cut < place.end {
+                cut = place.start;
+            }
+        }
+        // A text of nothing but secrets has no such place; it would be held for ever.
+        let last = || places.iter().map(|place| place.end).max();
+        if cut > 0 {
+            cut
+        } else {
+            last().unwrap_or(text.len())
+        }
+    }
+
     /// The needles, if there is one in the text: most text holds none, and this is the fastest way to know.
     fn found_in(&self, text: &str) -> Option<&Needles> {
         let needles = self.needles.as_deref();

@@ -34,6 +34,7 @@ pub mod emitter;
 pub mod environment;
 pub mod file_command;
 pub mod github;
+mod inputs;
 mod invocation;
 mod job;
 mod leg;
@@ -43,6 +44,7 @@ mod node_action;
 pub mod options;
 pub mod output_line;
 mod post;
+mod pre;
 mod process;
 mod schedule;
 mod script;
@@ -83,7 +85,9 @@ pub struct Run {
 
 /// Gives the machine for the job with a tracking id.
 #[derive(Clone)]
-pub struct Provision(pub Arc<dyn Fn(&str) -> Arc<dyn Machine> + Send + Sync>);
+pub struct Provision(pub Arc<Provide>);
+
+type Provide = dyn Fn(&str) -> Arc<dyn Machine> + Send + Sync;
 
 impl fmt::Debug for Provision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,9 +103,11 @@ impl Provision {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     pub conclusion: Conclusion,
+    /// Of each selected workflow.
+    pub conclusions: Vec<Conclusion>,
     /// Legs that could not run here.
     pub unavailable: usize,
     /// 0, 1, 3, 130 or 143 (DESIGN 7).
@@ -122,8 +128,10 @@ pub struct Work {
     /// Exit code of the signal that ended the run; 0 without one.
     pub signal: Arc<AtomicU8>,
     /// The command that runs only the failed jobs again, given their ids.
-    pub rerun: Box<dyn Fn(&[String]) -> String + Send + Sync>,
+    pub rerun: Box<Rerun>,
 }
+
+type Rerun = dyn Fn(&[String]) -> String + Send + Sync;
 
 impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,6 +175,10 @@ pub async fn run(
         debug: step_debug(&options),
         options,
     });
+    if !work.selected.is_empty() {
+        // By the time the first job needs it, it has started.
+        run.watchdog();
+    }
     announce(&run, &work);
     let invocations = work
         .selected
@@ -313,6 +325,10 @@ impl Run {
         });
         Ended {
             conclusion,
+            conclusions: results
+                .iter()
+                .map(|jobs| merge(jobs.values().map(|job| job.result)))
+                .collect(),
             unavailable,
             exit_code,
         }
@@ -364,14 +380,21 @@ impl Run {
         self.emitter.note(Level::Error, message);
     }
 
+    fn watchdog(&self) -> &Watchdog {
+        let own = &self.options.directory;
+        self.watchdog.get_or_init(|| {
+            let root = own.parent().unwrap_or(own).to_path_buf();
+            Watchdog::start(self.options.program.clone(), root)
+        })
+    }
+
     /// From now on the watchdog ends what the job started and removes its folder if lrun dies.
     fn watch_over(&self, tracking: &str, directory: &Path) {
-        let watchdog = self.watchdog.get_or_init(|| {
-            Watchdog::start(self.options.program.clone(), self.options.directory.clone())
-        });
+        let watchdog = self.watchdog();
         let told = watchdog
             .track(tracking)
-            .and_then(|()| watchdog.remove_on_death(directory));
+            .and_then(|()| watchdog.remove_on_death(directory))
+            .and_then(|()| watchdog.remove_on_death(&self.options.directory));
         if let Err(error) = told {
             self.emitter.note(
                 Level::Warning,

@@ -1,21 +1,22 @@
-//! JavaScript actions: the node that fits, pre steps, and one stage's process (SPEC 6.7).
+//! JavaScript actions: the node that fits, and one stage's process (SPEC 6.7).
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
 
-use super::command_files::CommandFiles;
 use super::composite::Frame;
 use super::environment::Layers;
+use super::inputs::input_variables;
 use super::job::Job;
+use super::post::PostWork;
 use super::process::{Failing, Stage};
-use super::step::{Prepared, Worked, millis};
-use super::uses::{Meaning, Resolved, input_variables, path_of};
-use crate::action::{NodeRuns, NodeVersion, Runs};
-use crate::event::{Conclusion, EventKind, Level, Phase};
+use super::step::{Prepared, Worked};
+use super::uses::Resolved;
+use crate::action::{NodeRuns, NodeVersion};
+use crate::event::Level;
 use crate::executor::{Command, node};
-use crate::expr::{Object, Value};
-use crate::workflow::{Step, StepKind, StepsJob, Token};
+use crate::expr::Object;
 
 /// One stage of a JavaScript action.
 #[derive(Debug)]
@@ -56,7 +57,12 @@ impl Job {
             return Worked::failed();
         }
         let program = match self.run.node(node.version, node.env, &layers.search_path()) {
-            Ok(program) => program,
+            Ok((program, warning)) => {
+                if let Some(warning) = warning {
+                    self.say(Some(stage.key), Level::Warning, &warning);
+                }
+                program
+            }
             Err(message) => {
                 self.say(Some(stage.key), Level::Error, &message);
                 return Worked::failed();
@@ -73,144 +79,42 @@ impl Job {
         self.run_process(stage, &command, Failing::Silent).await
     }
 
-    /// Runs the `pre` of the job's served actions, in step order, before the first step (SPEC J-1).
-    pub async fn run_pre_steps(&mut self, definition: &StepsJob, frame: &mut Frame) {
-        for (index, step) in definition.steps.iter().enumerate() {
-            let StepKind::Uses { uses, with } = &step.kind else {
-                continue;
-            };
-            // A `./` action is found only when its step runs: the workspace is empty now.
-            if uses.value.starts_with("./") || uses.value.starts_with(".\\") {
-                continue;
-            }
-            if let Ok(Meaning::Action(action)) = self.resolve(frame, &uses.value) {
-                self.run_pre(frame, step, index + 1, with.as_ref(), &action)
-                    .await;
-            }
-        }
-    }
-
-    async fn run_pre(
-        &mut self,
-        frame: &mut Frame,
-        step: &Step,
-        place: usize,
-        with: Option<&Token>,
-        action: &Resolved,
-    ) {
-        let Runs::Node(NodeRuns {
-            version,
-            pre: Some(pre),
-            pre_if,
-            ..
-        }) = &action.manifest.runs
-        else {
-            return;
-        };
-        let started = std::time::Instant::now();
-        self.note_cancel();
-        let Ok(files) = CommandFiles::create(&self.directories.file_commands) else {
-            return;
-        };
-        let mut github = self.step_github(frame, &step.id);
-        files.apply(&mut github);
-        let mut env = self.frame_env(frame);
-        let mut contexts = self.contexts(frame, github.clone(), &env);
-        let name = self.display_name(frame, step, &contexts);
-        let key = self.step_key(place, step.user_id(), &name, Phase::Pre);
-        if let Some(condition) = pre_if
-            && condition
-                .expr
-                .evaluate(&contexts)
-                .is_ok_and(|value| !value.is_truthy())
-        {
-            return;
-        }
-        self.emit(Some(&key), EventKind::StepStarted);
-        let own_env = match &step.env {
-            Some(token) => self.evaluator_of(frame, &contexts).string_map(token),
-            None => Ok(IndexMap::new()),
-        };
-        let worked = match own_env {
-            Err(error) => {
-                self.annotate(Some(&key), &error);
-                Worked::failed()
-            }
-            Ok(own_env) => {
-                env.extend(own_env.clone());
-                contexts.set("env", super::job::env_value(&env));
-                contexts.set("github", Value::Object(github.clone().into()));
-                let prepared = Prepared {
-                    step,
-                    place,
-                    key: key.clone(),
-                    github,
-                    env,
-                    own_env,
-                    contexts,
-                    files,
-                    deadline: None,
-                };
-                self.pre_stage(frame, &prepared, with, action, *version, pre)
-                    .await
-            }
-        };
-        self.early_state
-            .insert(path_of(frame, place), worked.effects.state.clone());
-        self.state.absorb(&worked.effects);
-        let outcome = if worked.effects.failed && worked.outcome == Conclusion::Success {
-            Conclusion::Failure
-        } else {
-            worked.outcome
-        };
-        self.state.conclude(outcome);
-        self.emit(
-            Some(&key),
-            EventKind::StepFinished {
-                outcome,
-                conclusion: outcome,
-                duration_ms: millis(started),
-                exit_code: worked.exit_code,
-            },
-        );
-    }
-
-    async fn pre_stage(
+    /// Runs the main or pre script of an action, and registers its post (SPEC J-2).
+    pub async fn run_node_stage(
         &mut self,
         frame: &Frame,
         prepared: &Prepared<'_>,
-        with: Option<&Token>,
         action: &Resolved,
-        version: NodeVersion,
-        pre: &str,
+        (runs, script): (&NodeRuns, &str),
+        inputs: &IndexMap<String, String>,
+        survives: &(dyn Fn(&Self) -> bool + Sync),
     ) -> Worked {
-        let inputs = self
-            .given_inputs(frame, prepared, with)
-            .map_err(|error| (error, self.invocation.workflow.source.clone()))
-            .and_then(|given| {
-                self.inputs(action, prepared, given)
-                    .map_err(|error| (error, action.source.clone()))
-            });
-        let inputs = match inputs {
-            Ok(inputs) => inputs,
-            Err((error, source)) => {
-                self.annotate_in(Some(&prepared.key), &error, &source);
-                return Worked::failed();
-            }
-        };
+        if let Some(post) = &runs.post {
+            let condition = runs.post_if.as_ref().map(|it| it.expr.clone());
+            let work = PostWork::Node {
+                version: runs.version,
+                script: action.directory.join(post),
+                inputs: input_variables(inputs),
+            };
+            self.register_post(frame, prepared, condition, work);
+        }
+        let mut variables = input_variables(inputs);
+        if let Some(state) = self.saved.get(&frame.path_of(prepared.place)) {
+            variables.extend(state_variables(state));
+        }
         let node = NodeRun {
-            version,
-            script: action.directory.join(pre),
-            variables: input_variables(&inputs),
+            version: runs.version,
+            script: action.directory.join(script),
+            variables,
             github: &prepared.github,
             env: &prepared.env,
         };
-        let survives = |_: &Self| true;
         let stage = Stage {
             key: &prepared.key,
             files: &prepared.files,
-            deadline: None,
-            survives: &survives,
+            env: &prepared.env,
+            deadline: prepared.deadline,
+            survives,
         };
         self.run_node(&stage, &node).await
     }
@@ -222,23 +126,23 @@ impl super::Run {
         &self,
         version: NodeVersion,
         env: &IndexMap<String, String>,
-        search_path: &std::ffi::OsStr,
-    ) -> Result<PathBuf, String> {
-        let variable = |name: &str| {
-            env.get(name)
-                .cloned()
-                .or_else(|| {
-                    self.options
-                        .runner_env
-                        .get(std::ffi::OsStr::new(name))
-                        .and_then(|value| value.to_str().map(str::to_owned))
-                })
-                .is_some_and(|value| value.eq_ignore_ascii_case("true"))
-        };
+        search_path: &OsStr,
+    ) -> Result<(PathBuf, Option<String>), String> {
+        let runner = &self.options.runner_env;
+        let (prefer_20, warning) = node::prefers_20(
+            |name| env.get(name).map(String::as_str),
+            |name| {
+                runner
+                    .get(OsStr::new(name))
+                    .and_then(|value| value.to_str())
+            },
+        );
+        // Only actions for an older node ask the switches.
+        let warning = warning.filter(|_| version.major() < 24);
         let home = self
             .options
             .host_env
-            .get(std::ffi::OsStr::new("HOME"))
+            .get(OsStr::new("HOME"))
             .map(PathBuf::from);
         let nodes = self.nodes.get_or_init(|| {
             node::find_nodes(node::Places {
@@ -248,9 +152,8 @@ impl super::Run {
                 memory: Some(&self.options.cache.join("nodes.json")),
             })
         });
-        let unsecure = variable("ACTIONS_ALLOW_USE_UNSECURE_NODE_VERSION");
-        node::choose_node(nodes, version.major(), unsecure)
-            .map(|found| found.path.clone())
+        node::choose_node(nodes, version.major(), prefer_20)
+            .map(|found| (found.path.clone(), warning))
             .map_err(|error| error.to_string())
     }
 }

@@ -1,12 +1,16 @@
 //! The process of a step: run it, follow its output, take in what it wrote.
 
-use std::time::Instant;
+use std::ffi::OsStr;
+
+use indexmap::IndexMap;
+use tokio::time::Instant;
 
 use super::command_files::CommandFiles;
 use super::job::Job;
 use super::log::StepLog;
 use super::state::Effects;
 use super::step::Worked;
+use super::workflow_command::CommandState;
 use crate::event::{Conclusion, EventKind, Level, StepKey};
 use crate::executor::{Command, Ending, ExecError, Finished};
 
@@ -14,6 +18,8 @@ use crate::executor::{Command, Ending, ExecError, Finished};
 pub(super) struct Stage<'a> {
     pub key: &'a StepKey,
     pub files: &'a CommandFiles,
+    /// The `env` context.
+    pub env: &'a IndexMap<String, String>,
     pub deadline: Option<Instant>,
     /// Asked when the job is cancelled: does this step go on?
     pub survives: &'a (dyn Fn(&Job) -> bool + Sync),
@@ -27,16 +33,30 @@ impl Job {
         command: &Command,
         failing: Failing,
     ) -> Worked {
-        let mut commands = std::mem::take(&mut self.commands);
-        let mut log = StepLog::new(self, stage.key, &mut commands);
+        let mut log = StepLog::new(self, stage.key, self.command_state(stage.env));
         let survives = || (stage.survives)(self);
         let finished = self
             .exec(command, &mut log, stage.deadline, &survives)
             .await;
         let mut effects = log.close();
-        self.commands = commands;
         self.collect_files(stage, &mut effects);
         self.judge(stage, finished, effects, failing)
+    }
+
+    /// Each process starts anew: what one switches does not reach the next (SPEC 7.1).
+    fn command_state(&self, env: &IndexMap<String, String>) -> CommandState {
+        let allowed = |name: &str| {
+            let runner = self.run.options.runner_env.get(OsStr::new(name));
+            let of_runner = runner.and_then(|value| value.to_str());
+            [env.get(name).map(String::as_str), of_runner]
+                .iter()
+                .flatten()
+                .any(|value| value.trim().eq_ignore_ascii_case("true"))
+        };
+        let mut state = CommandState::new(self.debug);
+        state.allow_unsecure_commands = allowed("ACTIONS_ALLOW_UNSECURE_COMMANDS");
+        state.allow_unsecure_stop_tokens = allowed("ACTIONS_ALLOW_UNSECURE_STOPCOMMAND_TOKENS");
+        state
     }
 
     /// Reads the command files and says what is wrong with them.
@@ -82,7 +102,10 @@ impl Job {
             Ending::Signalled(signal) => 128 + signal,
         };
         let outcome = if finished.stopped {
-            self.say(Some(stage.key), Level::Error, "The operation was canceled.");
+            // A step whose time is up says that instead (SPEC S-6).
+            if self.cancel.is_cancelled() || self.kill.is_cancelled() {
+                self.say(Some(stage.key), Level::Error, "The operation was canceled.");
+            }
             Conclusion::Cancelled
         } else if exit_code == 0 {
             Conclusion::Success

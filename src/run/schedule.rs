@@ -11,13 +11,15 @@ use tokio_util::sync::CancellationToken;
 use super::Run;
 use super::context::{Contexts, Status};
 use super::invocation::{Invocation, JobResult, merge};
+use super::job::annotation_of;
 use super::leg::{self, LegEnd, LegPlan};
-use crate::event::{Annotation, Conclusion, EventKind, Level};
+use crate::event::{Conclusion, EventKind};
 use crate::executor::BoxFuture;
-use crate::expr::{Reference, Value};
+use crate::expr::Value;
 use crate::plan::matrix::{self, Legs};
+use crate::plan::sketch::leg_name;
 use crate::workflow::evaluate::{EvalError, Evaluator};
-use crate::workflow::{Job, JobKind, Token, TokenKind};
+use crate::workflow::{Job, JobKind, TokenKind};
 
 type Waiting = HashMap<String, watch::Receiver<Option<Arc<JobResult>>>>;
 
@@ -129,7 +131,6 @@ fn ended(result: Conclusion) -> JobResult {
         outputs: IndexMap::new(),
         unavailable: false,
         closure: IndexMap::new(),
-        shown: result,
     }
 }
 
@@ -186,9 +187,10 @@ async fn decide(
     }
     .condition(&job.condition)
     .unwrap_or(false);
-    let cancel = match job.kind {
-        JobKind::Steps(_) if survives => run.stop.kill.child_token(),
-        _ => invocation.cancel.child_token(),
+    let cancel = if survives {
+        run.stop.kill.child_token()
+    } else {
+        invocation.cancel.child_token()
     };
     match legs(run, invocation, job, &contexts) {
         Ok(legs) => run_legs(run, invocation, job, contexts, legs, cancel).await,
@@ -212,27 +214,14 @@ fn skip(run: &Run, invocation: &Invocation, job: &Job, reason: &str) {
 /// A job that fails before it starts: its `if` or its matrix can not be evaluated.
 fn refuse(run: &Run, invocation: &Invocation, job: &Job, error: &EvalError) {
     let key = invocation.key(&static_name(job), &job.id);
-    let source = &invocation.workflow.source;
-    let at = source.position(error.span.start);
+    let found = annotation_of(error, &run.masker);
     run.emitter.job(
         &key,
         EventKind::JobStarted {
             runs_on: Vec::new(),
         },
     );
-    run.emitter.job(
-        &key,
-        EventKind::Annotation(Annotation {
-            level: Level::Error,
-            message: run.masker.mask(&error.message).into_owned(),
-            title: None,
-            file: Some(source.path.clone()),
-            line: Some(at.line as u64),
-            end_line: None,
-            column: Some(at.column as u64),
-            end_column: None,
-        }),
-    );
+    run.emitter.job(&key, EventKind::Annotation(found));
     run.emitter.job(
         &key,
         EventKind::JobFinished {
@@ -320,22 +309,6 @@ fn static_name(job: &Job) -> String {
     }
 }
 
-/// The display name of a leg (SPEC W-89).
-fn leg_name(job: &Job, evaluator: &Evaluator, leg: &matrix::Leg) -> Result<String, EvalError> {
-    let name = match &job.name {
-        Some(token) => evaluator.string(token)?,
-        None => String::new(),
-    };
-    let name = if name.is_empty() { &job.id } else { &name };
-    Ok(leg.display_name(name, job.name.as_ref().is_some_and(uses_matrix)))
-}
-
-fn uses_matrix(name: &Token) -> bool {
-    matches!(&name.kind, TokenKind::Expression(expr)
-        if expr.references().iter().any(|reference| matches!(reference,
-            Reference::Value { path, .. } if path[0].eq_ignore_ascii_case("matrix"))))
-}
-
 async fn run_legs(
     run: &Arc<Run>,
     invocation: &Arc<Invocation>,
@@ -364,7 +337,7 @@ async fn run_legs(
             context: &plan.contexts,
             source: &invocation.workflow.source,
         };
-        match leg_name(job, &evaluator, &leg) {
+        match leg_name(&job.id, job.name.as_ref(), &leg, &evaluator) {
             Ok(name) => {
                 let key = run.unique_key(invocation.key(&name, &job.id));
                 tasks.spawn(one_leg(plan, key));
@@ -426,10 +399,9 @@ async fn collect(run: &Run, mut tasks: JoinSet<LegEnd>) -> JobResult {
             }
         }
     }
-    let present = || ends.iter().filter(|end| !end.unavailable);
     JobResult {
-        result: merge(present().map(|end| end.result)),
-        shown: merge(present().map(|end| end.shown)),
+        // A leg that could not run is skipped; jobs of a call may have failed beside one that could not.
+        result: merge(ends.iter().map(|end| end.result)),
         outputs,
         unavailable: !run.options.skip_unavailable && ends.iter().any(|end| end.unavailable),
         closure: IndexMap::new(),

@@ -1,6 +1,6 @@
 //! `run` steps: the script as a file, the shell, the process (SPEC 6.2).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::composite::Frame;
 use super::environment::Layers;
@@ -50,7 +50,7 @@ impl Job {
         let script = match self.script(frame, prepared, run, shell, directory, &search_path) {
             Ok(script) => script,
             Err(unready) => {
-                self.explain(frame, prepared, &unready);
+                self.explain(prepared, &unready);
                 return Worked::failed();
             }
         };
@@ -91,6 +91,7 @@ impl Job {
         let stage = Stage {
             key: &prepared.key,
             files: &prepared.files,
+            env: &prepared.env,
             deadline: prepared.deadline,
             survives: &survives,
         };
@@ -135,18 +136,15 @@ impl Job {
         })
     }
 
-    fn explain(&self, frame: &Frame, prepared: &Prepared<'_>, unready: &Unready) {
+    fn explain(&self, prepared: &Prepared<'_>, unready: &Unready) {
         match unready {
             Unready::Message(message) => self.say(Some(&prepared.key), Level::Error, message),
-            Unready::Evaluation(error) => match frame.source() {
-                Some(source) => self.annotate_in(Some(&prepared.key), error, source),
-                None => self.annotate(Some(&prepared.key), error),
-            },
+            Unready::Evaluation(error) => self.annotate(Some(&prepared.key), error),
         }
     }
 
-    fn describe_script(&self, prepared: &Prepared<'_>, script: &Script, program: &PathBuf) {
-        let mask = |text: &str| self.masker.mask(text).into_owned();
+    fn describe_script(&self, prepared: &Prepared<'_>, script: &Script, program: &Path) {
+        let mask = |text: &str| self.masker.mask_lines(text).into_owned();
         self.emit(
             Some(&prepared.key),
             EventKind::StepDetails {

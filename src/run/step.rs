@@ -8,12 +8,15 @@ use super::command_files::CommandFiles;
 use super::composite::Frame;
 use super::context::{Contexts, Status};
 use super::job::{Job, env_value, optional_minutes};
-use super::state::{Effects, StepRecord};
-use super::uses::path_of;
+use super::state::Effects;
+use super::uses::Resolved;
 use crate::event::{Conclusion, EventKind, Level, Phase, StepKey};
-use crate::expr::Object;
+use crate::expr::{Object, Value};
 use crate::workflow::evaluate::{EvalError, Evaluator};
-use crate::workflow::{Condition, Step, StepKind, TokenKind};
+use crate::workflow::{Condition, Step, StepKind, Token, TokenKind};
+
+/// When a step's time is up, on the clock that timers follow.
+type Deadline = tokio::time::Instant;
 
 /// What a step needs to run, evaluated.
 #[derive(Debug)]
@@ -29,7 +32,18 @@ pub(super) struct Prepared<'a> {
     pub own_env: IndexMap<String, String>,
     pub contexts: Contexts,
     pub files: CommandFiles,
-    pub deadline: Option<Instant>,
+    pub deadline: Option<Deadline>,
+}
+
+impl Prepared<'_> {
+    /// Names the action in `github`, for its process and for what is evaluated in its file (SPEC 3.1).
+    pub fn enter(&mut self, action: &Resolved) {
+        if let Some(served) = &action.served {
+            served.apply(&mut self.github);
+            let github = Value::Object(self.github.clone().into());
+            self.contexts.set("github", github);
+        }
+    }
 }
 
 /// How the work of a step ended.
@@ -77,9 +91,9 @@ impl Job {
 
         if let Some(error) = failure {
             self.emit(Some(&key), EventKind::StepStarted);
-            self.fail_by(frame, &key, &error);
+            self.annotate(Some(&key), &error);
             let worked = Worked::failed();
-            self.finish(frame, step, &key, &contexts, worked, started);
+            self.finish(frame, (step, place), &key, &contexts, worked, started);
             return Ran {
                 condition_failed: false,
             };
@@ -97,9 +111,9 @@ impl Job {
             }
             Err(error) => {
                 self.emit(Some(&key), EventKind::StepStarted);
-                self.fail_by(frame, &key, &error);
+                self.annotate(Some(&key), &error);
                 let worked = Worked::failed();
-                self.finish(frame, step, &key, &contexts, worked, started);
+                self.finish(frame, (step, place), &key, &contexts, worked, started);
                 return Ran {
                     condition_failed: true,
                 };
@@ -110,7 +124,7 @@ impl Job {
         let worked = self
             .work(frame, step, place, key.clone(), github, own_env, &contexts)
             .await;
-        self.finish(frame, step, &key, &contexts, worked, started);
+        self.finish(frame, (step, place), &key, &contexts, worked, started);
         Ran {
             condition_failed: false,
         }
@@ -149,20 +163,12 @@ impl Job {
         own_env: IndexMap<String, String>,
         contexts: &Contexts,
     ) -> Worked {
-        let files = match CommandFiles::create(&self.directories.file_commands) {
-            Ok(files) => files,
-            Err(error) => {
-                self.say(
-                    Some(&key),
-                    Level::Error,
-                    &format!("can not make the step's command files: {error}"),
-                );
-                return Worked::failed();
-            }
+        let Some(files) = self.stage_files(&key) else {
+            return Worked::failed();
         };
         files.apply(&mut github);
         let mut contexts = contexts.clone();
-        contexts.set("github", crate::expr::Value::Object(github.clone().into()));
+        contexts.set("github", Value::Object(github.clone().into()));
         let timeout = match optional_minutes(
             &self.evaluator_of(frame, &contexts),
             step.timeout_minutes.as_ref(),
@@ -170,18 +176,17 @@ impl Job {
             Ok(minutes) => minutes,
             Err(error) => {
                 // SPEC S-2: said, and the step still runs.
-                self.fail_by(frame, &key, &error);
+                self.annotate(Some(&key), &error);
                 None
             }
         };
-        let own_deadline =
-            timeout.map(|minutes| Instant::now() + Duration::from_secs(minutes * 60));
+        let own_deadline = timeout.map(deadline_of);
         let mut env = self.frame_env(frame);
         env.extend(own_env.iter().map(|(k, v)| (k.clone(), v.clone())));
         let prepared = Prepared {
             step,
             place,
-            key,
+            key: key.clone(),
             github,
             env,
             own_env,
@@ -205,7 +210,7 @@ impl Job {
                 .await
             }
             StepKind::Uses { uses, with } => {
-                self.run_action(frame, &prepared, uses, with.as_ref()).await
+                self.run_action(frame, prepared, uses, with.as_ref()).await
             }
             StepKind::Wait(_) | StepKind::WaitAll | StepKind::Cancel(_) | StepKind::Parallel(_) => {
                 // Such a job is unavailable before it starts; this is the belt to those braces.
@@ -217,21 +222,42 @@ impl Job {
                 Worked::failed()
             }
         };
-        if own_deadline.is_some_and(|at| at <= Instant::now())
-            && worked.outcome != Conclusion::Success
-            && let Some(minutes) = timeout
-        {
-            self.say(
-                Some(&prepared.key),
-                Level::Error,
-                &format!(
-                    "The action '{}' has timed out after {minutes} minutes.",
-                    prepared.key.name
-                ),
-            );
+        if self.ran_out_of_time(own_deadline, worked.outcome) {
+            self.say_timed_out(&key, timeout);
             worked.outcome = Conclusion::Failure;
         }
         worked
+    }
+
+    /// What each stage of a step finds: the event's payload (SPEC T-11) and empty command files (SPEC K-40).
+    pub fn stage_files(&self, key: &StepKey) -> Option<CommandFiles> {
+        let made = self
+            .directories
+            .write_event(&self.event)
+            .and_then(|()| CommandFiles::create(&self.directories.file_commands));
+        made.map_err(|error| {
+            let message = format!("can not make the step's files: {error}");
+            self.say(Some(key), Level::Error, &message);
+        })
+        .ok()
+    }
+
+    /// A step that was ended by its own time, not with its job (SPEC S-6).
+    pub fn ran_out_of_time(&self, deadline: Option<Deadline>, outcome: Conclusion) -> bool {
+        outcome == Conclusion::Cancelled
+            && !self.cancel.is_cancelled()
+            && deadline.is_some_and(|at| at <= Deadline::now())
+    }
+
+    pub fn say_timed_out(&self, key: &StepKey, minutes: Option<u64>) {
+        let minutes = minutes.unwrap_or_default();
+        let name = match key.phase {
+            Phase::Pre => format!("Pre {}", key.name),
+            Phase::Post => format!("Post {}", key.name),
+            _ => key.name.to_string(),
+        };
+        let message = format!("The action '{name}' has timed out after {minutes} minutes.");
+        self.say(Some(key), Level::Error, &message);
     }
 
     /// Whether this step goes on when the job is cancelled (SPEC X-2).
@@ -266,17 +292,10 @@ impl Job {
         }
     }
 
-    fn fail_by(&self, frame: &Frame, key: &StepKey, error: &EvalError) {
-        match frame.source() {
-            Some(source) => self.annotate_in(Some(key), error, source),
-            None => self.annotate(Some(key), error),
-        }
-    }
-
     /// The key that a step's events carry; a step of a composite action is nested in its outer step's.
     fn key_of(&self, frame: &Frame, step: &Step, place: usize, contexts: &Contexts) -> StepKey {
         let name = self.display_name(frame, step, contexts);
-        match path_of(frame, place).split_first() {
+        match frame.path_of(place).split_first() {
             Some((outer, nested)) if !nested.is_empty() => StepKey {
                 nested: nested.to_vec(),
                 ..self.step_key(*outer, None, &name, Phase::Main)
@@ -321,8 +340,7 @@ impl Job {
         };
         let reason = self.masker.mask(&reason).into_owned();
         self.emit(Some(key), EventKind::StepSkipped { reason });
-        self.record(
-            frame,
+        frame.record(
             step,
             IndexMap::new(),
             Conclusion::Skipped,
@@ -334,30 +352,22 @@ impl Job {
     fn finish(
         &mut self,
         frame: &mut Frame,
-        step: &Step,
+        (step, place): (&Step, usize),
         key: &StepKey,
         contexts: &Contexts,
         mut worked: Worked,
         started: Instant,
     ) {
-        self.state.absorb(&worked.effects);
-        if worked.effects.failed && worked.outcome == Conclusion::Success {
-            worked.outcome = Conclusion::Failure;
-        }
+        self.absorb(&frame.path_of(place), &mut worked);
+        let evaluator = self.evaluator_of(frame, contexts);
         let conclusion = if worked.outcome == Conclusion::Failure
-            && self.continues_on_error(frame, step, key, contexts)
+            && self.continues(&evaluator, step.continue_on_error.as_ref(), key)
         {
             Conclusion::Success
         } else {
             worked.outcome
         };
-        self.record(
-            frame,
-            step,
-            worked.effects.outputs,
-            worked.outcome,
-            conclusion,
-        );
+        frame.record(step, worked.effects.outputs, worked.outcome, conclusion);
         self.note_cancel();
         if frame.is_composite() {
             frame.status = worse(frame.status, conclusion);
@@ -375,47 +385,39 @@ impl Job {
         );
     }
 
-    fn continues_on_error(
-        &self,
-        frame: &Frame,
-        step: &Step,
-        key: &StepKey,
-        contexts: &Contexts,
-    ) -> bool {
-        let Some(token) = &step.continue_on_error else {
-            return false;
-        };
-        match self.evaluator_of(frame, contexts).boolean(token) {
-            Ok(value) => value,
-            Err(error) => {
-                self.fail_by(frame, key, &error);
-                false
-            }
+    /// Takes in what a stage of a step did: env, path, state, commands that failed.
+    pub fn absorb(&mut self, path: &[usize], worked: &mut Worked) {
+        self.state.absorb(&worked.effects);
+        if !worked.effects.state.is_empty() {
+            let saved = self.saved.entry(path.to_vec()).or_default();
+            saved.extend(worked.effects.state.clone());
+        }
+        if worked.effects.failed && worked.outcome == Conclusion::Success {
+            worked.outcome = Conclusion::Failure;
         }
     }
 
-    fn record(
+    /// Evaluates a `continue-on-error` (SPEC S-3).
+    pub fn continues(
         &self,
-        frame: &mut Frame,
-        step: &Step,
-        outputs: IndexMap<String, String>,
-        outcome: Conclusion,
-        conclusion: Conclusion,
-    ) {
-        if let Some(id) = step.user_id() {
-            frame.steps.record(
-                id,
-                StepRecord {
-                    outputs,
-                    outcome,
-                    conclusion,
-                },
-            );
-        }
+        evaluator: &Evaluator<'_>,
+        token: Option<&Token>,
+        key: &StepKey,
+    ) -> bool {
+        let value = token.map_or(Ok(false), |token| evaluator.boolean(token));
+        value.unwrap_or_else(|error| {
+            self.annotate(Some(key), &error);
+            false
+        })
     }
 }
 
-fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+/// When so many minutes are over.
+pub(super) fn deadline_of(minutes: u64) -> Deadline {
+    Deadline::now() + Duration::from_secs(minutes * 60)
+}
+
+pub(super) fn earlier(a: Option<Deadline>, b: Option<Deadline>) -> Option<Deadline> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
@@ -423,7 +425,7 @@ fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
 }
 
 /// Merges a step's result into its composite action's (SPEC S-5).
-fn worse(current: Conclusion, new: Conclusion) -> Conclusion {
+pub(super) fn worse(current: Conclusion, new: Conclusion) -> Conclusion {
     match (current, new) {
         (Conclusion::Cancelled, _) | (_, Conclusion::Skipped) => current,
         (_, Conclusion::Cancelled) => Conclusion::Cancelled,

@@ -25,6 +25,8 @@ pub enum Reference {
 pub enum WorkflowReference {
     /// `./.github/workflows/x.yml`, without `./`: same repository, same commit.
     Local(String),
+    /// `$/.github/workflows/x.yml`, without `$/`: the repository of the file that says so.
+    SelfRepository(String),
     Remote {
         owner: String,
         repo: String,
@@ -58,6 +60,10 @@ pub enum ReferenceError {
         "invalid value workflow reference: cannot specify version when calling local workflows"
     )]
     LocalVersion,
+    #[error(
+        "invalid value workflow reference: cannot specify version when calling self repository workflows"
+    )]
+    SelfVersion,
 }
 
 impl ReferenceError {
@@ -71,7 +77,7 @@ impl ReferenceError {
             }
             Self::SelfRepository(_) => "`$/path` is always the commit of the file that says it",
             Self::NoVersion => "add `@` and a branch, tag or commit",
-            Self::Prefix | Self::Root | Self::Nested | Self::LocalVersion => {
+            Self::Prefix | Self::Root | Self::Nested | Self::LocalVersion | Self::SelfVersion => {
                 "for instance `./.github/workflows/build.yml` or `owner/repo/.github/workflows/build.yml@v1`"
             }
         }
@@ -149,6 +155,12 @@ impl FromStr for WorkflowReference {
             }
             return in_folder(path).map(|()| Self::Local(path.to_owned()));
         }
+        if let Some(path) = text.strip_prefix("$/") {
+            if path.contains('@') {
+                return Err(ReferenceError::SelfVersion);
+            }
+            return in_folder(path).map(|()| Self::SelfRepository(path.to_owned()));
+        }
         let (name, git_ref) = match text.split_once('@') {
             Some((name, git_ref)) if !git_ref.is_empty() => (name, git_ref),
             _ => return Err(ReferenceError::NoVersion),
@@ -184,6 +196,7 @@ impl fmt::Display for WorkflowReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local(path) => write!(f, "./{path}"),
+            Self::SelfRepository(path) => write!(f, "$/{path}"),
             Self::Remote {
                 owner,
                 repo,
@@ -232,6 +245,7 @@ mod tests {
     fn w141_workflows() {
         for text in [
             "./.github/workflows/x.yml",
+            "$/.github/workflows/x.yml",
             "o/r/.github/workflows/x.yml@main",
         ] {
             assert_eq!(text.parse::<WorkflowReference>().unwrap().to_string(), text);
@@ -240,6 +254,8 @@ mod tests {
             "./x.yml",
             "./.github/workflows/a/x.yml",
             "./.github/workflows/x.yml@v1",
+            "$/x.yml",
+            "$/.github/workflows/x.yml@v1",
             "o/r/.github/workflows/x.yml",
             "o/r/x.yml@v1",
             "docker://x@v1",

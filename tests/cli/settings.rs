@@ -195,6 +195,16 @@ fn a_push_has_its_commit() {
 }
 
 #[test]
+fn a_schedule_has_the_text_of_its_clock() {
+    let yaml = job("echo '${{ github.event.schedule }}'").replace(
+        "[push, pull_request]",
+        "{ schedule: [{ cron: '5 3 * * 1' }, { cron: '0 4 * * *' }] }",
+    );
+    let it = Lrun::new().workflow("ci.yml", &yaml).commit();
+    assert_eq!(said(&it.args(["schedule"])), ["5 3 * * 1"]);
+}
+
+#[test]
 fn matrix_values_can_be_picked() {
     let yaml = job("echo '${{ matrix.n }}'").replace(
         "    steps",

@@ -27,7 +27,8 @@ use serde_json::{Map, Value};
 
 use super::{Repo, RepoError, ZEROS};
 use crate::plan::{GithubEvent, Merge};
-pub use request::{ContextOverrides, PayloadRequest};
+pub use other::default_action;
+pub use request::{ContextOverrides, PayloadRequest, SourceRun};
 use scene::{Draft, Scene};
 
 /// An event, and the merge that it runs on.

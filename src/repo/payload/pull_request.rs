@@ -32,17 +32,18 @@ pub(super) fn draft(scene: &Scene<'_>) -> Result<Draft, RepoError> {
         on_merge(scene, number, &sides, &mut notes)?
     };
     draft.notes.append(&mut notes);
+    let mut request = pull_request(scene, number, &sides)?;
     let commits = count_commits(scene, &sides)?;
+    request["commits"] = json!(commits);
     if commits > MOST_COMMITS {
         draft.notes.push(format!(
             "the pull request has more than {MOST_COMMITS} commits: like GitHub, path filters let everything through"
         ));
     } else {
-        draft.changed_files = changed_files(scene, &sides)?;
+        let (count, files) = changed_files(scene, &sides)?;
+        draft.changed_files = files;
+        request["changed_files"] = json!(count);
     }
-    let mut request = pull_request(scene, number, &sides)?;
-    request["commits"] = json!(commits);
-    request["changed_files"] = json!(draft.changed_files.as_ref().map_or(0, Vec::len));
     if let Some(merge) = &draft.merge {
         request["mergeable"] = json!(true);
         request["merge_commit_sha"] = json!(merge.commit);
@@ -251,18 +252,22 @@ fn count_commits(scene: &Scene<'_>, sides: &Sides) -> Result<usize, RepoError> {
     }
 }
 
-/// What the head changed since it left the base, and what the job sees uncommitted.
-fn changed_files(scene: &Scene<'_>, sides: &Sides) -> Result<Option<Vec<String>>, RepoError> {
+/// What the head changed since it left the base, counted, and with what the job sees uncommitted.
+fn changed_files(
+    scene: &Scene<'_>,
+    sides: &Sides,
+) -> Result<(usize, Option<Vec<String>>), RepoError> {
     let (Some(repo), Some(base), Some(head)) = (scene.repo, sides.base, sides.head) else {
-        return Ok(None);
+        return Ok((0, None));
     };
     let Some(mut files) = repo.changed_since_merge_base(base, head)? else {
-        return Ok(None);
+        return Ok((0, None));
     };
-    if sides.of_head {
+    let count = files.len();
+    if sides.of_head && scene.request.path_filters {
         files.append(&mut scene.uncommitted()?);
     }
-    Ok(Some(files.into_iter().collect()))
+    Ok((count, Some(files.into_iter().collect())))
 }
 
 fn pull_request(scene: &Scene<'_>, number: u64, sides: &Sides) -> Result<Value, RepoError> {

@@ -19,17 +19,36 @@ pub struct PayloadRequest<'a> {
     /// The inputs of `workflow_dispatch`, values as texts.
     pub inputs: Option<Map<String, Value>>,
     pub view: JobView,
+    /// A workflow asks which files a push changed. Looking for uncommitted ones takes time in a large tree.
+    pub path_filters: bool,
     /// The activity type, where the chosen workflows do not take the default one.
     pub action: Option<String>,
     /// The cron text that fires.
     pub cron: Option<String>,
     /// Path of the workflow that is dispatched.
     pub workflow: Option<String>,
+    /// The run that a `workflow_run` is about.
+    pub source: SourceRun,
     /// Number of the pull request, issue or discussion.
     pub number: Option<u64>,
     /// lrun's folder for merges of pull requests; without one HEAD runs unmerged.
     pub merges: Option<PathBuf>,
     pub overrides: ContextOverrides,
+}
+
+/// A finished run of a workflow; what is not known is made up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceRun {
+    /// The workflow's name.
+    pub name: Option<String>,
+    /// Its file.
+    pub path: Option<String>,
+    pub event: Option<String>,
+    pub conclusion: Option<String>,
+    pub id: Option<u64>,
+    pub number: Option<u64>,
+    pub head_branch: Option<String>,
+    pub head_sha: Option<String>,
 }
 
 impl<'a> PayloadRequest<'a> {
@@ -40,9 +59,11 @@ impl<'a> PayloadRequest<'a> {
             merge: None,
             inputs: None,
             view: JobView::default(),
+            path_filters: true,
             action: None,
             cron: None,
             workflow: None,
+            source: SourceRun::default(),
             number: None,
             merges: None,
             overrides: ContextOverrides::default(),
