@@ -1,7 +1,7 @@
 //! The merge of two commits, made in a repository of lrun's own: the user's is only read.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use git2::{Commit, Index, MergeOptions, Oid, Repository, RepositoryInitOptions, Signature};
@@ -79,6 +79,8 @@ impl Repo {
             .unwrap_or_else(|_| common.to_path_buf());
         let digest = Sha256::digest(common.as_os_str().as_encoded_bytes());
         let folder = cache.join("merges").join(hex::encode(&digest[..16]));
+        // Two runs at once make it once.
+        let _lock = lock(&folder)?;
         let put = |name: &str, text: &[u8]| write(&folder.join(name), text);
         let mut objects = common.join("objects").into_os_string().into_encoded_bytes();
         objects.push(b'\n');
@@ -92,7 +94,9 @@ impl Repo {
         let doing = "can not make the repository for merges";
         let mut init = RepositoryInitOptions::new();
         init.bare(true).external_template(false);
-        let store = Repository::init_opts(&folder, &init).map_err(RepoError::git(doing))?;
+        let store = Repository::open_bare(&folder)
+            .or_else(|_| Repository::init_opts(&folder, &init))
+            .map_err(RepoError::git(doing))?;
         self.copy_settings(&store).map_err(RepoError::git(doing))?;
         Ok(store)
     }
@@ -109,6 +113,26 @@ impl Repo {
         }
         Ok(())
     }
+}
+
+/// Holds a folder, which is made, for one lrun.
+fn lock(folder: &Path) -> Result<File, RepoError> {
+    let path = folder.join("lock");
+    let locked = || {
+        fs::create_dir_all(folder)?;
+        let mut options = File::options();
+        let file = options
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    locked().map_err(|source| RepoError::Write {
+        path: path.clone(),
+        source,
+    })
 }
 
 /// Author and committer: those of the head, at its time, so that the commit is always the same.

@@ -3,6 +3,7 @@
 mod events;
 mod pull_request;
 mod push;
+mod table;
 
 use git2::Oid;
 use serde_json::{Map, Value, json};

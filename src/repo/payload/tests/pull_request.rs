@@ -247,7 +247,7 @@ fn a_clone_that_is_too_shallow_runs_head_unmerged() {
                 path.to_str().unwrap(),
             ],
         );
-        let found = crate::repo::Repo::discover(&path, &crate::repo::GitEnv::default());
+        let found = Repo::discover(&path, &crate::repo::GitEnv::default());
         let repo = found.unwrap().unwrap();
         let identity = origin.identity();
         let request = PayloadRequest {
@@ -292,7 +292,7 @@ fn a_linked_worktree_merges_its_own_head() {
             "main~1",
         ],
     );
-    let found = crate::repo::Repo::discover(&path, &crate::repo::GitEnv::default());
+    let found = Repo::discover(&path, &crate::repo::GitEnv::default());
     let repo = found.unwrap().unwrap();
     let identity = scratch.identity();
     let cache = TempDir::new().unwrap();
