@@ -19,18 +19,19 @@ pub fn confirm_overlay(options: &Options) -> Result<()> {
 }
 
 /// What stands at one path, seen from three sides; HEAD is what both others come from.
+#[derive(Clone, Copy, Default)]
 struct Sides<'e> {
     head: Option<&'e Entry>,
     merged: Option<&'e Entry>,
-    here: Option<Entry>,
+    here: Option<&'e Entry>,
 }
 
 /// The merge with what differs from HEAD put over it; entries are sorted by path.
 pub(super) fn lay_over(
     source: &Source,
     merge: &Merge,
-    merged: Vec<Entry>,
-    here: Vec<Entry>,
+    merged: &[Entry],
+    here: &[Entry],
 ) -> Result<Vec<Entry>> {
     let head = match source.head() {
         Some(head) => match source.tree_of(&head)? {
@@ -40,19 +41,14 @@ pub(super) fn lay_over(
         None => Vec::new(),
     };
     let mut paths: BTreeMap<&[u8], Sides<'_>> = BTreeMap::new();
-    let nothing = || Sides {
-        head: None,
-        merged: None,
-        here: None,
-    };
     for entry in &head {
-        paths.entry(&entry.path).or_insert_with(nothing).head = Some(entry);
+        paths.entry(&entry.path).or_default().head = Some(entry);
     }
-    for entry in &merged {
-        paths.entry(&entry.path).or_insert_with(nothing).merged = Some(entry);
+    for entry in merged {
+        paths.entry(&entry.path).or_default().merged = Some(entry);
     }
-    for entry in &here {
-        paths.entry(&entry.path).or_insert_with(nothing).here = Some(entry.clone());
+    for entry in here {
+        paths.entry(&entry.path).or_default().here = Some(entry);
     }
     let mut layer = Layer {
         source,
@@ -87,7 +83,7 @@ impl Layer<'_> {
     fn one(&mut self, path: &[u8], sides: Sides<'_>) -> Result<Option<Entry>> {
         let Sides { head, merged, here } = sides;
         if same(head, merged) {
-            return Ok(here);
+            return Ok(here.cloned());
         }
         let Some(here) = here else {
             if head.is_some() && merged.is_some() {
@@ -95,7 +91,7 @@ impl Layer<'_> {
             }
             return Ok(merged.filter(|_| head.is_none()).cloned());
         };
-        let here = self.with_blob(here)?;
+        let here = self.with_blob(here.clone())?;
         if same(head, Some(&here)) || same(merged, Some(&here)) {
             return Ok(merged.cloned());
         }

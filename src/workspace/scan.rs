@@ -94,7 +94,7 @@ fn merged(
         },
     };
     if options.content != Content::Clean && merge.of_head {
-        scan.entries = overlay::lay_over(source, merge, of_merge, scan.entries)?;
+        scan.entries = overlay::lay_over(source, merge, &of_merge, &scan.entries)?;
     }
     scan.filters = tree::filters_key(source, &scan.entries);
     scan.head = Some(commit);

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::diagnostic::SourceFile;
 use crate::plan::trigger;
+use crate::repo::merge::Merging;
 use crate::repo::payload::SourceRun;
 use crate::workflow::{EVENTS, ReadOptions, read_workflow};
 
@@ -21,126 +22,152 @@ enum On {
     Queue,
 }
 
-fn expected(event: &str) -> (On, &'static [&'static str]) {
-    match event {
-        "push" => (
-            On::Here,
-            &[
-                "/before",
-                "/after",
-                "/ref",
-                "/base_ref",
-                "/created",
-                "/deleted",
-                "/forced",
-                "/compare",
-                "/commits/0/id",
-                "/head_commit/tree_id",
-                "/head_commit/author/email",
-                "/head_commit/added",
-                "/pusher/name",
-            ],
-        ),
-        "pull_request" | "pull_request_review" | "pull_request_review_comment" => {
-            (On::Merge, PULL_REQUEST)
-        }
-        "pull_request_target" => (On::Default, PULL_REQUEST),
-        "workflow_dispatch" | "workflow_call" => (On::Here, &["/ref", "/inputs"]),
-        "repository_dispatch" => (On::Default, &["/action", "/branch", "/client_payload"]),
-        "schedule" => (On::Default, &["/schedule"]),
-        "release" => (
-            On::Tag,
-            &[
-                "/action",
-                "/release/tag_name",
-                "/release/target_commitish",
-                "/release/name",
-                "/release/body",
-                "/release/draft",
-                "/release/prerelease",
-                "/release/id",
-                "/release/upload_url",
-                "/release/html_url",
-                "/release/created_at",
-                "/release/published_at",
-                "/release/author/login",
-                "/release/assets",
-            ],
-        ),
-        "issues" => (On::Default, ISSUE),
-        "issue_comment" => (On::Default, COMMENT),
-        "pull_request_comment" => (
-            On::Default,
-            &["/issue/pull_request/html_url", "/comment/body"],
-        ),
-        "workflow_run" => (
-            On::Default,
-            &[
-                "/action",
-                "/workflow/name",
-                "/workflow_run/id",
-                "/workflow_run/name",
-                "/workflow_run/head_branch",
-                "/workflow_run/head_sha",
-                "/workflow_run/event",
-                "/workflow_run/status",
-                "/workflow_run/conclusion",
-                "/workflow_run/run_number",
-                "/workflow_run/pull_requests",
-                "/workflow_run/head_commit/id",
-                "/workflow_run/head_repository/full_name",
-                "/workflow_run/artifacts_url",
-            ],
-        ),
-        "merge_group" => (
-            On::Queue,
-            &[
-                "/action",
-                "/merge_group/head_sha",
-                "/merge_group/head_ref",
-                "/merge_group/base_sha",
-                "/merge_group/base_ref",
-                "/merge_group/head_commit/id",
-            ],
-        ),
-        "create" => (On::Here, &["/ref", "/ref_type", "/master_branch"]),
-        "delete" => (On::Default, &["/ref", "/ref_type"]),
-        "deployment" => (On::Here, DEPLOYMENT),
-        "deployment_status" => (
-            On::Here,
-            &[
-                "/deployment/sha",
-                "/deployment_status/state",
-                "/deployment_status/environment_url",
-            ],
-        ),
-        "registry_package" => (On::Here, &["/action", "/registry_package/name"]),
-        "check_run" => (
-            On::Default,
-            &[
-                "/action",
-                "/check_run/head_sha",
-                "/check_run/check_suite/id",
-            ],
-        ),
-        "check_suite" => (On::Default, &["/action", "/check_suite/conclusion"]),
-        "status" => (On::Default, &["/sha", "/state", "/context"]),
-        "fork" => (On::Default, &["/forkee/full_name"]),
-        "gollum" => (On::Default, &["/pages"]),
-        "label" => (On::Default, &["/action", "/label/name"]),
-        "milestone" => (On::Default, &["/action", "/milestone/title"]),
-        "discussion" => (On::Default, &["/action", "/discussion/category/name"]),
-        "discussion_comment" => (
-            On::Default,
-            &["/action", "/discussion/number", "/comment/id"],
-        ),
-        "page_build" => (On::Default, &["/id", "/build/status"]),
-        "branch_protection_rule" => (On::Default, &["/action", "/rule/name"]),
-        "watch" => (On::Default, &["/action"]),
-        _ => (On::Default, &[]),
-    }
-}
-
+/// Events that are not named run on the default branch and have nothing of their own.
+const TABLE: &[(&str, On, &[&str])] = &[
+    (
+        "push",
+        On::Here,
+        &[
+            "/before",
+            "/after",
+            "/ref",
+            "/base_ref",
+            "/created",
+            "/deleted",
+            "/forced",
+            "/compare",
+            "/commits/0/id",
+            "/head_commit/tree_id",
+            "/head_commit/author/email",
+            "/head_commit/added",
+            "/pusher/name",
+        ],
+    ),
+    ("pull_request", On::Merge, PULL_REQUEST),
+    ("pull_request_review", On::Merge, PULL_REQUEST),
+    ("pull_request_review_comment", On::Merge, PULL_REQUEST),
+    ("pull_request_target", On::Default, PULL_REQUEST),
+    ("workflow_dispatch", On::Here, &["/ref", "/inputs"]),
+    ("workflow_call", On::Here, &["/ref", "/inputs"]),
+    (
+        "repository_dispatch",
+        On::Default,
+        &["/action", "/branch", "/client_payload"],
+    ),
+    ("schedule", On::Default, &["/schedule"]),
+    (
+        "release",
+        On::Tag,
+        &[
+            "/action",
+            "/release/tag_name",
+            "/release/target_commitish",
+            "/release/name",
+            "/release/body",
+            "/release/draft",
+            "/release/prerelease",
+            "/release/id",
+            "/release/upload_url",
+            "/release/html_url",
+            "/release/created_at",
+            "/release/published_at",
+            "/release/author/login",
+            "/release/assets",
+        ],
+    ),
+    ("issues", On::Default, ISSUE),
+    ("issue_comment", On::Default, COMMENT),
+    (
+        "pull_request_comment",
+        On::Default,
+        &["/issue/pull_request/html_url", "/comment/body"],
+    ),
+    (
+        "workflow_run",
+        On::Default,
+        &[
+            "/action",
+            "/workflow/name",
+            "/workflow_run/id",
+            "/workflow_run/name",
+            "/workflow_run/head_branch",
+            "/workflow_run/head_sha",
+            "/workflow_run/event",
+            "/workflow_run/status",
+            "/workflow_run/conclusion",
+            "/workflow_run/run_number",
+            "/workflow_run/pull_requests",
+            "/workflow_run/head_commit/id",
+            "/workflow_run/head_repository/full_name",
+            "/workflow_run/artifacts_url",
+        ],
+    ),
+    (
+        "merge_group",
+        On::Queue,
+        &[
+            "/action",
+            "/merge_group/head_sha",
+            "/merge_group/head_ref",
+            "/merge_group/base_sha",
+            "/merge_group/base_ref",
+            "/merge_group/head_commit/id",
+        ],
+    ),
+    ("create", On::Here, &["/ref", "/ref_type", "/master_branch"]),
+    ("delete", On::Default, &["/ref", "/ref_type"]),
+    ("deployment", On::Here, DEPLOYMENT),
+    (
+        "deployment_status",
+        On::Here,
+        &[
+            "/deployment/sha",
+            "/deployment_status/state",
+            "/deployment_status/environment_url",
+        ],
+    ),
+    (
+        "registry_package",
+        On::Here,
+        &["/action", "/registry_package/name"],
+    ),
+    (
+        "check_run",
+        On::Default,
+        &[
+            "/action",
+            "/check_run/head_sha",
+            "/check_run/check_suite/id",
+        ],
+    ),
+    (
+        "check_suite",
+        On::Default,
+        &["/action", "/check_suite/conclusion"],
+    ),
+    ("status", On::Default, &["/sha", "/state", "/context"]),
+    ("fork", On::Default, &["/forkee/full_name"]),
+    ("gollum", On::Default, &["/pages"]),
+    ("label", On::Default, &["/action", "/label/name"]),
+    ("milestone", On::Default, &["/action", "/milestone/title"]),
+    (
+        "discussion",
+        On::Default,
+        &["/action", "/discussion/category/name"],
+    ),
+    (
+        "discussion_comment",
+        On::Default,
+        &["/action", "/discussion/number", "/comment/id"],
+    ),
+    ("page_build", On::Default, &["/id", "/build/status"]),
+    (
+        "branch_protection_rule",
+        On::Default,
+        &["/action", "/rule/name"],
+    ),
+    ("watch", On::Default, &["/action"]),
+];
 const PULL_REQUEST: &[&str] = &[
     "/action",
     "/number",
@@ -232,9 +259,8 @@ fn every_event_has_its_ref_commit_and_fields_and_passes_its_trigger() {
     let cache = TempDir::new().unwrap();
     let merges = cache.path().to_path_buf();
     let repo = scratch.repo();
-    let merge = match repo.merge(&merges, main, head).unwrap() {
-        crate::repo::merge::Merging::Done(merged) => merged.commit,
-        other => panic!("{other:?}"),
+    let Merging::Done(merge) = repo.merge(&merges, main, head).unwrap() else {
+        panic!("the two have a common ancestor");
     };
     for name in EVENTS {
         let event = event_with(&scratch, name, |request| {
@@ -244,12 +270,13 @@ fn every_event_has_its_ref_commit_and_fields_and_passes_its_trigger() {
                 ..SourceRun::default()
             };
         });
-        let (on, fields) = expected(name);
+        let row = TABLE.iter().find(|(event, _, _)| event == name);
+        let (_, on, fields) = *row.unwrap_or(&("", On::Default, &[]));
         let queue = format!("refs/heads/gh-readonly-queue/main/pr-1-{main}");
         let (git_ref, sha) = match on {
             On::Here => ("refs/heads/topic", head),
             On::Default => ("refs/heads/main", main),
-            On::Merge => ("refs/pull/1/merge", merge),
+            On::Merge => ("refs/pull/1/merge", merge.commit),
             On::Tag => ("refs/tags/v1", head),
             On::Queue => (queue.as_str(), head),
         };
