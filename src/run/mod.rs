@@ -108,9 +108,11 @@ impl Provision {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     pub conclusion: Conclusion,
+    /// Of each selected workflow.
+    pub conclusions: Vec<Conclusion>,
     /// Legs that could not run here.
     pub unavailable: usize,
     /// 0, 1, 3, 130 or 143 (DESIGN 7).
@@ -348,6 +350,10 @@ impl Run {
         });
         Ended {
             conclusion,
+            conclusions: results
+                .iter()
+                .map(|jobs| merge(jobs.values().map(|job| job.result)))
+                .collect(),
             unavailable,
             exit_code,
         }
