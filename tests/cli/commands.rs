@@ -292,7 +292,7 @@ fn a_list_of_an_event_stands_although_a_file_is_broken() {
     let jobs: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(jobs.as_array().unwrap().len(), 1, "{ended}");
     assert_eq!(jobs[0]["runs_on"], "x");
-    assert!(ended.stderr.contains("bad.yml:2:25"), "{ended}");
+    assert!(ended.stderr.contains("bad.yml:2:24"), "{ended}");
 }
 
 #[test]
