@@ -1,14 +1,18 @@
-//! What a step costs beside the bare shell, and what masking costs.
+//! What a step costs beside the bare shell; masking, reading and evaluating by themselves.
 #![expect(clippy::unwrap_used, reason = "a panic is how a bench fails")]
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
+use lrun::diagnostic::SourceFile;
 use lrun::event::Stream;
 use lrun::executor::host::Host;
 use lrun::executor::{Command, Machine as _, Output, Stop};
+use lrun::expr::{Expr, Value};
+use lrun::run::Contexts;
 use lrun::run::mask::Masker;
 use lrun::run::output_line;
 use lrun::run::workflow_command::CommandState;
+use lrun::workflow::{ReadOptions, read_workflow};
 
 fn main() {
     divan::main();
@@ -107,4 +111,54 @@ fn mask_a_chunk_without_secrets(bencher: Bencher<'_, '_>) {
     bencher
         .counter(BytesCount::of_str(&chunk))
         .bench(|| masker.mask_lines(black_box(&chunk)).len());
+}
+
+const WORKFLOW: &str = "\
+name: build
+on:
+  push:
+    branches: [main, 'release/**']
+  pull_request:
+jobs:
+  build:
+    runs-on: ${{ matrix.os }}
+    strategy:
+      matrix:
+        os: [ubuntu-latest, self-hosted]
+        version: [1, 2, 3]
+    steps:
+      - uses: actions/checkout@v4
+      - name: Build ${{ matrix.version }}
+        if: github.event_name == 'push' && matrix.version > 1
+        run: |
+          make
+          make test
+        env:
+          VERSION: ${{ matrix.version }}
+  test:
+    needs: build
+    runs-on: ubuntu-latest
+    steps:
+      - run: echo ${{ needs.build.result }}
+";
+
+#[divan::bench]
+fn read_a_workflow(bencher: Bencher<'_, '_>) {
+    let source = SourceFile::new(".github/workflows/build.yml", WORKFLOW);
+    let options = ReadOptions::default();
+    bencher
+        .counter(BytesCount::of_str(WORKFLOW))
+        .bench(|| read_workflow(source.clone(), black_box(&options)));
+}
+
+#[divan::bench]
+fn evaluate_a_condition(bencher: Bencher<'_, '_>) {
+    let text = "github.ref == 'refs/heads/main' && contains(fromJSON('[\"push\", \"x\"]'), github.event_name)";
+    let expr = Expr::parse_any(text).unwrap();
+    let github = Value::object([
+        ("ref", Value::string("refs/heads/main")),
+        ("event_name", Value::string("push")),
+    ]);
+    let contexts = Contexts::default().with("github", github);
+    bencher.bench(|| black_box(&expr).evaluate(&contexts).unwrap());
 }

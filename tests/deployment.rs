@@ -14,12 +14,64 @@ mod listener;
 mod lrun;
 #[path = "cli/redactor.rs"]
 mod redactor;
+#[path = "cli/tool.rs"]
+mod tool;
 
 use std::fs;
 use std::path::PathBuf;
 
+use libtest_mimic::Arguments;
 use listener::Listener;
 use lrun::{Ended, Lrun};
+use tool::trial;
+
+fn main() {
+    let trials = vec![
+        trial(
+            "a_push_to_main_goes_live_on_preprod",
+            &["curl"],
+            a_push_to_main_goes_live_on_preprod,
+        ),
+        trial(
+            "a_service_that_needs_a_moment_gets_ten_attempts",
+            &["curl"],
+            a_service_that_needs_a_moment_gets_ten_attempts,
+        ),
+        trial(
+            "a_failed_health_check_tells_how_to_roll_back",
+            &["curl"],
+            a_failed_health_check_tells_how_to_roll_back,
+        ),
+        trial(
+            "production_wants_the_word",
+            &["curl"],
+            production_wants_the_word,
+        ),
+        trial(
+            "a_wrong_word_deploys_nothing_and_says_so",
+            &["curl"],
+            a_wrong_word_deploys_nothing_and_says_so,
+        ),
+        trial(
+            "a_wrong_word_for_the_one_job_runs_nothing",
+            &["curl"],
+            a_wrong_word_for_the_one_job_runs_nothing,
+        ),
+        trial(
+            "the_webhook_shows_nowhere",
+            &["curl"],
+            the_webhook_shows_nowhere,
+        ),
+        trial("make_deploys", &["curl", "make"], make_deploys),
+        trial("hook::judges_the_index", &[], hook::judges_the_index),
+        trial(
+            "hook::judges_the_index_of_a_worktree",
+            &[],
+            hook::judges_the_index_of_a_worktree,
+        ),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
 
 const MAKEFILE: &str = "
 deploy-preprod:
@@ -155,7 +207,6 @@ impl Stage {
     }
 }
 
-#[test]
 fn a_push_to_main_goes_live_on_preprod() {
     let stage = Stage::new(Listener::healthy_from(1)).args(["-j", "deploy-preprod"]);
     let ended = stage.lrun.run_raw();
@@ -177,7 +228,6 @@ fn a_push_to_main_goes_live_on_preprod() {
     stage.assert_masked(&ended);
 }
 
-#[test]
 fn a_service_that_needs_a_moment_gets_ten_attempts() {
     let stage = Stage::new(Listener::healthy_from(10)).args(["-j", "deploy-preprod"]);
     let ended = stage.lrun.run_raw();
@@ -188,7 +238,6 @@ fn a_service_that_needs_a_moment_gets_ten_attempts() {
     assert_eq!(stage.listener.heard(), expected);
 }
 
-#[test]
 fn a_failed_health_check_tells_how_to_roll_back() {
     let stage = Stage::new(Listener::healthy_from(usize::MAX)).args(["-j", "deploy-preprod"]);
     let ended = stage.lrun.run_raw();
@@ -216,7 +265,6 @@ fn a_failed_health_check_tells_how_to_roll_back() {
     assert_eq!(stage.deployed(), stage.before);
 }
 
-#[test]
 fn production_wants_the_word() {
     let stage = Stage::new(Listener::healthy_from(1)).args([
         "workflow_dispatch",
@@ -234,7 +282,6 @@ fn production_wants_the_word() {
     assert_eq!(stage.deployed(), stage.pushed);
 }
 
-#[test]
 fn a_wrong_word_deploys_nothing_and_says_so() {
     let stage =
         Stage::new(Listener::healthy_from(1)).args(["workflow_dispatch", "--input", "confirm=yes"]);
@@ -250,7 +297,6 @@ fn a_wrong_word_deploys_nothing_and_says_so() {
     assert_eq!(stage.restarts(), 0);
 }
 
-#[test]
 fn a_wrong_word_for_the_one_job_runs_nothing() {
     let stage = Stage::new(Listener::healthy_from(1)).args([
         "workflow_dispatch",
@@ -264,7 +310,6 @@ fn a_wrong_word_for_the_one_job_runs_nothing() {
     assert_eq!(stage.listener.heard(), [""; 0]);
 }
 
-#[test]
 fn the_webhook_shows_nowhere() {
     for args in [
         ["-v", "-j", "deploy-preprod"],
@@ -280,7 +325,6 @@ fn the_webhook_shows_nowhere() {
     }
 }
 
-#[test]
 fn make_deploys() {
     let stage = Stage::new(Listener::healthy_from(1));
     let mut make = stage.lrun.command("make", &stage.lrun.root());

@@ -11,6 +11,9 @@ mod events;
 mod lrun;
 #[path = "cli/redactor.rs"]
 mod redactor;
+#[path = "cli/tool.rs"]
+#[expect(dead_code, reason = "fixtures are named by their files")]
+mod tool;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -25,7 +28,8 @@ use lrun::Lrun;
 struct Fixture {
     path: PathBuf,
     command: String,
-    slow: bool,
+    /// It takes long, or needs a program that is not here.
+    ignored: bool,
 }
 
 fn main() {
@@ -37,8 +41,8 @@ fn main() {
             .unwrap()
             .to_string_lossy()
             .into_owned();
-        let slow = fixture.slow;
-        Trial::test(name, move || run(&fixture)).with_ignored_flag(slow)
+        let ignored = fixture.ignored;
+        Trial::test(name, move || run(&fixture)).with_ignored_flag(ignored)
     });
     libtest_mimic::run(&arguments, trials.collect()).exit();
 }
@@ -70,10 +74,13 @@ impl Fixture {
             .find_map(|line| line.strip_prefix("Run: lrun "))?
             .to_owned();
         let slow = head().any(|line| line.starts_with("Slow: "));
+        let missing = head()
+            .filter_map(|line| line.strip_prefix("With: "))
+            .any(|tool| !tool::is_here(tool));
         Some(Self {
             path,
             command,
-            slow,
+            ignored: slow || missing,
         })
     }
 }

@@ -54,7 +54,7 @@ impl Scene {
         let started = Instant::now();
         while self.job().exists() {
             assert!(
-                started.elapsed() < Duration::from_secs(60),
+                started.elapsed() < Duration::from_mins(1),
                 "the directory goes"
             );
             std::thread::yield_now();

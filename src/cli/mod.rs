@@ -8,6 +8,7 @@ pub mod completions;
 mod doctor;
 mod dotenv;
 pub mod environment;
+pub mod environments;
 pub mod error;
 pub mod eval;
 mod failure;
@@ -18,6 +19,7 @@ pub mod help;
 mod inspect;
 pub mod invocation;
 pub mod list;
+pub mod lock;
 mod lrun_toml;
 mod near;
 mod occasion;
@@ -121,6 +123,7 @@ fn dispatch(invocation: Invocation, environment: &Environment) -> Result<u8, Cli
             print(output.stdout.as_bytes())?;
             Ok(output.exit)
         }
+        CommandKind::Lock => lock::run(settings, environment, &words),
         CommandKind::List | CommandKind::Plan | CommandKind::Graph => {
             let text = outline::render(command, &settings, environment)?;
             print(text.as_bytes())

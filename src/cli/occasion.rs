@@ -102,6 +102,14 @@ fn names_act(workflow: &Workflow) -> bool {
     })
 }
 
+/// Whether a workflow looks at the files that the event changed.
+fn has_path_filters(files: &[WorkflowFile], event: &str) -> bool {
+    files
+        .iter()
+        .filter_map(|file| file.triggers.as_ref()?.events.get(event))
+        .any(|trigger| trigger.paths.is_some() || trigger.paths_ignore.is_some())
+}
+
 fn make_event(
     settings: &Settings,
     repo: Option<&Repo>,
@@ -127,6 +135,7 @@ fn make_event(
         cron,
         merge,
         view: project::view(settings, repo),
+        path_filters: has_path_filters(files, name),
         overrides: ContextOverrides::from_env(|name| settings.github.get(name).cloned()),
         ..PayloadRequest::new(name, identity)
     };

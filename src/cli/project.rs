@@ -1,5 +1,7 @@
 //! The project that a command works on: its workflows, its repository, and who runs it.
 
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +12,9 @@ use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::plan::select::{self, Candidate, State};
 use crate::repo::{GitEnv, Identity, IdentityRequest, JobView, Repo};
 use crate::workflow::{ReadOptions, Reading, Triggers, Workflow, load, read_workflow};
+
+/// Fewer files are read faster than threads start.
+const MANY: usize = 20;
 
 /// Where workflows lie, below the root.
 pub const FOLDER: &str = ".github/workflows";
@@ -83,10 +88,25 @@ pub fn workflow_paths(settings: &Settings) -> Result<Vec<PathBuf>, CliError> {
 pub fn workflows(settings: &Settings) -> Result<Vec<WorkflowFile>, CliError> {
     let paths = workflow_paths(settings)?;
     let options = read_options(settings);
-    Ok(paths
-        .iter()
-        .map(|path| WorkflowFile::read(path, display(path, &settings.root), &options))
-        .collect())
+    let read = |paths: &[PathBuf]| -> Vec<WorkflowFile> {
+        paths
+            .iter()
+            .map(|path| WorkflowFile::read(path, display(path, &settings.root), &options))
+            .collect()
+    };
+    if paths.len() < MANY {
+        return Ok(read(&paths));
+    }
+    // Reading keeps the processor busy, not the disk.
+    let readers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Ok(std::thread::scope(|scope| {
+        let parts = paths.chunks(paths.len().div_ceil(readers));
+        let running: Vec<_> = parts.map(|part| scope.spawn(|| read(part))).collect();
+        running
+            .into_iter()
+            .flat_map(|reader| reader.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    }))
 }
 
 /// The `*.yml` and `*.yaml` of a folder, not of those below it, as GitHub reads them.

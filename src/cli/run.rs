@@ -10,12 +10,13 @@ use indexmap::IndexMap;
 use super::environment::Environment;
 use super::error::CliError;
 use super::occasion::{self, GivenInputs, Occasion};
-use super::outline;
 use super::prompt::{self, Question};
 use super::run_number;
 use super::settings::{self, Color, PlatformTarget, Settings, Workspace};
 use super::values::InputSource;
+use super::{complain_with, lock, outline};
 use crate::action::local::LocalRepository;
+use crate::diagnostic::Diagnostic;
 use crate::event::Listener;
 use crate::executor::Stop;
 use crate::expr::Value;
@@ -34,6 +35,9 @@ pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliE
     let occasion = occasion::decide(&settings, environment)?;
     if report_diagnostics(&settings, &occasion)? {
         return Err(CliError::faulty(&occasion.diagnostics));
+    }
+    if held_by_lock(&settings, &occasion) {
+        return Ok(2);
     }
     if !settings.matrix.is_empty()
         && let Some(wrong) = outline::sketch(&settings, &occasion).matrix_errors.first()
@@ -89,6 +93,23 @@ pub fn report_diagnostics(settings: &Settings, occasion: &Occasion) -> Result<bo
         .write_all(text.as_bytes())
         .map_err(|error| CliError::new(format!("can not write to stderr: {error}")))?;
     Ok(failed)
+}
+
+/// Draws what the lock file has against the run; true where nothing may start.
+fn held_by_lock(settings: &Settings, occasion: &Occasion) -> bool {
+    let workflows = occasion
+        .triggered()
+        .filter_map(|(file, _)| file.workflow.as_ref());
+    let found = lock::gate(settings, workflows).diagnostics;
+    let held = found.iter().any(Diagnostic::is_error);
+    let colors = colors(settings.color, console::Term::stderr().is_term());
+    for one in found
+        .iter()
+        .filter(|one| held && one.is_error() || !settings.quiet)
+    {
+        complain_with(&report::diagnostic::render(one, colors));
+    }
+    held
 }
 
 /// Asks for required inputs that nobody gave.

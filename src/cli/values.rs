@@ -394,12 +394,12 @@ impl Reader<'_> {
     }
 }
 
-enum FileProblem {
+pub(super) enum FileProblem {
     Reading(std::io::Error),
     Content(dotenv::Mistake),
 }
 
-fn read_file(path: &Path) -> Result<dotenv::Contents, FileProblem> {
+pub(super) fn read_file(path: &Path) -> Result<dotenv::Contents, FileProblem> {
     let bytes = std::fs::read(path).map_err(FileProblem::Reading)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::process::{Child, ChildStderr, ChildStdout};
 use tokio::time::Instant;
@@ -41,6 +41,8 @@ impl Default for Graces {
 pub struct Host {
     graces: Graces,
     tracking_id: Option<String>,
+    /// Before the first process of the job.
+    since: Option<SystemTime>,
     groups: tracking::Groups,
     watchdog: Option<Arc<Watchdog>>,
 }
@@ -50,6 +52,7 @@ impl Host {
     pub fn new(tracking_id: impl Into<String>) -> Self {
         Self {
             tracking_id: Some(tracking_id.into()),
+            since: Some(SystemTime::now()),
             ..Self::default()
         }
     }
@@ -84,7 +87,8 @@ impl Host {
         let Some(id) = self.tracking_id.clone() else {
             return Vec::new();
         };
-        let killed = tokio::task::spawn_blocking(move || tracking::kill_all(&id));
+        let since = self.since;
+        let killed = tokio::task::spawn_blocking(move || tracking::kill_all(&id, since));
         killed.await.unwrap_or_default()
     }
 

@@ -1,6 +1,7 @@
 //! Finds and ends the processes that a job left behind (SPEC H-5).
 
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use super::group::{self, Signal};
 
@@ -34,14 +35,15 @@ pub fn kill_groups(groups: impl IntoIterator<Item = i32>) -> Vec<String> {
 
 /// Kills all processes of this user that carry `RUNNER_TRACKING_ID=<id>`, until none is left; gives their names.
 ///
-/// A process with another id lives: that is how a deployment leaves its server running.
+/// A process with another id lives: that is how a deployment leaves its server running. One that was there before
+/// `since` is not looked at.
 #[cfg(target_os = "linux")]
-pub fn kill_all(id: &str) -> Vec<String> {
-    linux::kill_all(id)
+pub fn kill_all(id: &str, since: Option<SystemTime>) -> Vec<String> {
+    linux::kill_all(id, since)
 }
 
 #[cfg(not(target_os = "linux"))]
-pub fn kill_all(_id: &str) -> Vec<String> {
+pub fn kill_all(_id: &str, _since: Option<SystemTime>) -> Vec<String> {
     Vec::new()
 }
 
@@ -49,7 +51,7 @@ pub fn kill_all(_id: &str) -> Vec<String> {
 mod linux {
     use std::fs;
     use std::os::unix::fs::MetadataExt as _;
-    use std::time::{Duration, Instant};
+    use std::time::{Duration, Instant, SystemTime};
 
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::{Pid, Uid};
@@ -57,12 +59,16 @@ mod linux {
     /// A process that no signal reaches (in the kernel, asleep on a dead disk) can not hold the run.
     const PATIENCE: Duration = Duration::from_secs(5);
 
-    pub(super) fn kill_all(id: &str) -> Vec<String> {
+    /// The kernel's clock for files runs behind the one that programs read.
+    const CLOCK: Duration = Duration::from_secs(1);
+
+    pub(super) fn kill_all(id: &str, since: Option<SystemTime>) -> Vec<String> {
         let entry = format!("RUNNER_TRACKING_ID={id}");
+        let since = since.and_then(|since| since.checked_sub(CLOCK));
         let started = Instant::now();
         let mut killed: Vec<(i32, String)> = Vec::new();
         loop {
-            let alive = carriers(entry.as_bytes());
+            let alive = carriers(entry.as_bytes(), since);
             if alive.is_empty() || started.elapsed() > PATIENCE {
                 return killed.into_iter().map(|(_, name)| name).collect();
             }
@@ -78,7 +84,7 @@ mod linux {
         }
     }
 
-    fn carriers(entry: &[u8]) -> Vec<(i32, String)> {
+    fn carriers(entry: &[u8], since: Option<SystemTime>) -> Vec<(i32, String)> {
         let (me, user) = (std::process::id(), Uid::effective().as_raw());
         let Ok(processes) = fs::read_dir("/proc") else {
             return Vec::new();
@@ -87,7 +93,14 @@ mod linux {
             .filter_map(|process| {
                 let process = process.ok()?;
                 let pid: u32 = process.file_name().to_str()?.parse().ok()?;
-                if pid == me || process.metadata().ok()?.uid() != user {
+                let entry_of = process.metadata().ok()?;
+                if pid == me || entry_of.uid() != user {
+                    return None;
+                }
+                // The kernel makes this entry when someone first looks at the process: the process is no younger.
+                // To read an environment takes far longer, and most processes were there before the job.
+                let is_older = |since| entry_of.modified().is_ok_and(|made| made < since);
+                if since.is_some_and(is_older) {
                     return None;
                 }
                 let environment = fs::read(process.path().join("environ")).ok()?;

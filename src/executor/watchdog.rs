@@ -165,12 +165,12 @@ impl Charge {
 
     fn clean(self, roots: &[PathBuf]) {
         for id in &self.ids {
-            tracking::kill_all(id);
+            tracking::kill_all(id, None);
         }
         if !self.ids.is_empty() {
             std::thread::sleep(SECOND_LOOK);
             for id in &self.ids {
-                tracking::kill_all(id);
+                tracking::kill_all(id, None);
             }
         }
         tracking::kill_groups(self.groups);

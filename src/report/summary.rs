@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::event::{Event, EventKind, JobKey};
+use crate::event::{Conclusion, Event, EventKind, JobKey};
 
 use super::job_summary::{JobSummary, Markdown};
 use super::roster::Roster;
@@ -171,7 +171,13 @@ impl Summary {
             text.clear();
             return;
         }
-        let mut line = wording::ending(*conclusion, *conclusion, *duration_ms, colors);
+        let incomplete = *exit_code == 3 && *conclusion != Conclusion::Failure;
+        let mut line = if incomplete {
+            let sign = colors.paint(Tint::Red, style::UNAVAILABLE);
+            format!("{sign} incomplete in {}", style::Millis(*duration_ms))
+        } else {
+            wording::ending(*conclusion, *conclusion, *duration_ms, colors)
+        };
         if *unavailable > 0 {
             let legs = wording::counted(*unavailable, "leg");
             _ = write!(

@@ -54,14 +54,14 @@ fn prepare(
     call: &CallJob,
     called: &Arc<Workflow>,
 ) -> Result<Invocation, EvalError> {
-    let caller = &plan.invocation;
+    let outer = &plan.invocation;
     let evaluator = plan.evaluator();
     let fail = |message: String| evaluator.fault(call.uses.span, message);
     let given = match &call.with {
         Some(token) => evaluator.value(token)?,
         None => Value::Null,
     };
-    let contexts = caller.contexts();
+    let contexts = outer.contexts();
     let defaults = Evaluator {
         context: &contexts,
         source: &called.source,
@@ -77,16 +77,16 @@ fn prepare(
     Ok(Invocation {
         workflow: Arc::clone(called),
         jobs: None,
-        event: Arc::clone(&caller.event),
+        event: Arc::clone(&outer.event),
         inputs: Value::Object(Arc::new(inputs)),
         secrets: secrets(plan, call, called)?,
-        vars: caller.vars.clone(),
-        github: Arc::clone(&caller.github),
+        vars: outer.vars.clone(),
+        github: Arc::clone(&outer.github),
         name_prefix: format!("{} / ", key.key),
         id_prefix: format!("{}.", key.id),
-        label: Arc::clone(&caller.label),
+        label: Arc::clone(&outer.label),
         cancel: plan.cancel.clone(),
-        depth: caller.depth + 1,
+        depth: outer.depth + 1,
     })
 }
 

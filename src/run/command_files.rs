@@ -94,7 +94,12 @@ impl CommandFiles {
 
 /// The bytes of a file, unless it is empty; it is gone afterwards. A file that the step removed is an empty one.
 fn take(path: &Path, name: &str, written: &mut Written) -> Option<Vec<u8>> {
-    let bytes = match std::fs::read(path) {
+    // Most steps write to none of their files.
+    let read = || match std::fs::metadata(path)? {
+        file if file.is_file() && file.len() == 0 => Ok(Vec::new()),
+        _ => std::fs::read(path),
+    };
+    let bytes = match read() {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => {

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use tokio::time::Instant;
 
 use super::job::Job;
-use super::state::Steps;
+use super::state::{StepRecord, Steps};
 use super::uses::{Resolved, Served};
 use crate::diagnostic::SourceFile;
 use crate::event::{Conclusion, Level, StepKey};
@@ -70,6 +70,24 @@ impl Frame {
     /// The served repository that this scope's steps stand in, if it is one.
     pub fn served(&self) -> Option<Served> {
         self.action.as_ref()?.served.clone()
+    }
+
+    /// What later steps of this scope learn of one that is over (SPEC C-15).
+    pub fn record(
+        &mut self,
+        step: &Step,
+        outputs: IndexMap<String, String>,
+        outcome: Conclusion,
+        conclusion: Conclusion,
+    ) {
+        if let Some(id) = step.user_id() {
+            let record = StepRecord {
+                outputs,
+                outcome,
+                conclusion,
+            };
+            self.steps.record(id, record);
+        }
     }
 
     /// The places of a step of this scope and of those that enclose it.

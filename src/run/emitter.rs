@@ -16,7 +16,9 @@ pub struct Emitter {
 
 impl fmt::Debug for Emitter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Emitter").field("run", &self.run).finish()
+        f.debug_struct("Emitter")
+            .field("run", &self.run)
+            .finish_non_exhaustive()
     }
 }
 

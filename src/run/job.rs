@@ -60,7 +60,7 @@ impl Job {
     /// Runs steps and posts, and says how the job ended, with its outputs.
     pub async fn run(&mut self, definition: &StepsJob) -> (Conclusion, IndexMap<String, String>) {
         let mut frame = Frame::of_job();
-        self.run_pre_steps(definition, &mut frame).await;
+        self.run_pre_steps(definition, &frame).await;
         for (index, step) in definition.steps.iter().enumerate() {
             // SPEC X-3: a killed job runs nothing more, posts included.
             if self.kill.is_cancelled() {
@@ -192,7 +192,7 @@ impl Job {
         };
         let process = self.machine.exec(command, output, &stop);
         tokio::pin!(process);
-        let mut listening = !self.cancel.is_cancelled();
+        let mut listening = true;
         loop {
             tokio::select! {
                 biased;

@@ -328,10 +328,9 @@ fn job_env(
         context: server,
         source: &plan.invocation.workflow.source,
     };
-    for token in [&plan.invocation.workflow.env, &definition.env] {
-        if let Some(token) = token {
-            env.extend(evaluator.string_map(token)?);
-        }
+    let maps = [&plan.invocation.workflow.env, &definition.env];
+    for token in maps.into_iter().flatten() {
+        env.extend(evaluator.string_map(token)?);
     }
     env.extend(plan.run.options.env.iter().cloned());
     Ok(env)

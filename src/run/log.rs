@@ -107,7 +107,7 @@ impl<'a> StepLog<'a> {
                     self.print(Stream::Log, &line);
                 }
             }
-            Effect::Annotation(annotation) => self.annotate(annotation),
+            Effect::Annotation(annotation) => self.annotate(&annotation),
             Effect::Group(title) => {
                 self.end_group();
                 self.in_group = true;
@@ -140,7 +140,7 @@ impl<'a> StepLog<'a> {
         }
     }
 
-    fn annotate(&mut self, found: Annotation) {
+    fn annotate(&mut self, found: &Annotation) {
         let mask = |text: &str| self.mask.mask_lines(text).into_owned();
         let message = mask(&found.message);
         if !self.recorded.admits(found.level) {
@@ -157,7 +157,7 @@ impl<'a> StepLog<'a> {
                 .file
                 .as_deref()
                 .map(|file| mask(&relative_file(file, &workspace))),
-            ..found
+            ..found.clone()
         };
         self.job
             .emit(Some(self.key), EventKind::Annotation(annotation));

@@ -28,18 +28,23 @@ mod call;
 mod checkout;
 mod command_files;
 mod composite;
+pub mod concurrency;
 mod context;
 mod directories;
 pub mod emitter;
 pub mod environment;
 pub mod file_command;
 pub mod github;
+pub mod hook;
 mod inputs;
 mod invocation;
 mod job;
+pub mod job_environment;
 mod leg;
+pub mod limit;
 mod log;
 pub mod mask;
+pub mod matcher;
 mod node_action;
 pub mod options;
 pub mod output_line;
@@ -85,7 +90,9 @@ pub struct Run {
 
 /// Gives the machine for the job with a tracking id.
 #[derive(Clone)]
-pub struct Provision(pub Arc<dyn Fn(&str) -> Arc<dyn Machine> + Send + Sync>);
+pub struct Provision(pub Arc<Provide>);
+
+type Provide = dyn Fn(&str) -> Arc<dyn Machine> + Send + Sync;
 
 impl fmt::Debug for Provision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,8 +131,10 @@ pub struct Work {
     /// Exit code of the signal that ended the run; 0 without one.
     pub signal: Arc<AtomicU8>,
     /// The command that runs only the failed jobs again, given their ids.
-    pub rerun: Box<dyn Fn(&[String]) -> String + Send + Sync>,
+    pub rerun: Box<Rerun>,
 }
+
+type Rerun = dyn Fn(&[String]) -> String + Send + Sync;
 
 impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -169,6 +178,10 @@ pub async fn run(
         debug: step_debug(&options),
         options,
     });
+    if !work.selected.is_empty() {
+        // By the time the first job needs it, it has started.
+        run.watchdog();
+    }
     announce(&run, &work);
     let invocations = work
         .selected
@@ -366,17 +379,21 @@ impl Run {
         self.emitter.note(Level::Error, message);
     }
 
-    /// From now on the watchdog ends what the job started and removes its folder if lrun dies.
-    fn watch_over(&self, tracking: &str, directory: &Path) {
+    fn watchdog(&self) -> &Watchdog {
         let own = &self.options.directory;
-        let watchdog = self.watchdog.get_or_init(|| {
+        self.watchdog.get_or_init(|| {
             let root = own.parent().unwrap_or(own).to_path_buf();
             Watchdog::start(self.options.program.clone(), root)
-        });
+        })
+    }
+
+    /// From now on the watchdog ends what the job started and removes its folder if lrun dies.
+    fn watch_over(&self, tracking: &str, directory: &Path) {
+        let watchdog = self.watchdog();
         let told = watchdog
             .track(tracking)
             .and_then(|()| watchdog.remove_on_death(directory))
-            .and_then(|()| watchdog.remove_on_death(own));
+            .and_then(|()| watchdog.remove_on_death(&self.options.directory));
         if let Err(error) = told {
             self.emitter.note(
                 Level::Warning,

@@ -1,6 +1,6 @@
 //! `run` steps: the script as a file, the shell, the process (SPEC 6.2).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::composite::Frame;
 use super::environment::Layers;
@@ -143,7 +143,7 @@ impl Job {
         }
     }
 
-    fn describe_script(&self, prepared: &Prepared<'_>, script: &Script, program: &PathBuf) {
+    fn describe_script(&self, prepared: &Prepared<'_>, script: &Script, program: &Path) {
         let mask = |text: &str| self.masker.mask_lines(text).into_owned();
         self.emit(
             Some(&prepared.key),

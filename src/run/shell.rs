@@ -1,7 +1,7 @@
 //! Which program runs a script, and how (SPEC 6.2).
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A shell, resolved: what to start and what the script file looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Shell {
     }
 
     /// The command line as the log shows it.
-    pub fn describe(&self, program: &PathBuf) -> String {
+    pub fn describe(&self, program: &Path) -> String {
         format!("{} {}", program.display(), self.template)
     }
 }

@@ -8,7 +8,7 @@ use super::command_files::CommandFiles;
 use super::composite::Frame;
 use super::context::{Contexts, Status};
 use super::job::{Job, env_value, optional_minutes};
-use super::state::{Effects, StepRecord};
+use super::state::Effects;
 use super::uses::Resolved;
 use crate::event::{Conclusion, EventKind, Level, Phase, StepKey};
 use crate::expr::{Object, Value};
@@ -340,8 +340,7 @@ impl Job {
         };
         let reason = self.masker.mask(&reason).into_owned();
         self.emit(Some(key), EventKind::StepSkipped { reason });
-        self.record(
-            frame,
+        frame.record(
             step,
             IndexMap::new(),
             Conclusion::Skipped,
@@ -368,13 +367,7 @@ impl Job {
         } else {
             worked.outcome
         };
-        self.record(
-            frame,
-            step,
-            worked.effects.outputs,
-            worked.outcome,
-            conclusion,
-        );
+        frame.record(step, worked.effects.outputs, worked.outcome, conclusion);
         self.note_cancel();
         if frame.is_composite() {
             frame.status = worse(frame.status, conclusion);
@@ -416,26 +409,6 @@ impl Job {
             self.annotate(Some(key), &error);
             false
         })
-    }
-
-    fn record(
-        &self,
-        frame: &mut Frame,
-        step: &Step,
-        outputs: IndexMap<String, String>,
-        outcome: Conclusion,
-        conclusion: Conclusion,
-    ) {
-        if let Some(id) = step.user_id() {
-            frame.steps.record(
-                id,
-                StepRecord {
-                    outputs,
-                    outcome,
-                    conclusion,
-                },
-            );
-        }
     }
 }
 

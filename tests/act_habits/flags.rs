@@ -122,10 +122,10 @@ fn selection() -> Vec<Row> {
             .fails("foo", "commands: run, list")
             .fails("pul_request", "did you mean `pull_request`?"),
         row("2: workflow_call as EVENT").is("workflow_call --input a=1", |s| {
-            assert_eq!(s.event.as_deref(), Some("workflow_call"))
+            assert_eq!(s.event.as_deref(), Some("workflow_call"));
         }),
         row("2: (no event)").is("-j a", |s| {
-            assert!(s.event.is_none() && s.jobs_from_command_line)
+            assert!(s.event.is_none() && s.jobs_from_command_line);
         }),
         row("2: -W --workflows")
             .file("repo/.github/workflows/ci.yml", "")
@@ -180,7 +180,7 @@ fn selection() -> Vec<Row> {
                 assert_eq!(s.actor.as_deref(), Some("sub"));
             })
             .is("--directory=.", |s| {
-                assert_eq!(s.actor.as_deref(), Some("repo"))
+                assert_eq!(s.actor.as_deref(), Some("repo"));
             })
             .fails("-C none", "cannot enter `none`"),
         row("2: -e --eventpath")
@@ -188,7 +188,7 @@ fn selection() -> Vec<Row> {
             .file("repo/list.json", "[]")
             .file("repo/broken.json", "{")
             .is("-e e.json", |s| {
-                assert_eq!(s.payload.as_ref().unwrap().fields["act"], true)
+                assert_eq!(s.payload.as_ref().unwrap().fields["act"], true);
             })
             .fails(
                 "--eventpath none.json",
@@ -205,25 +205,25 @@ fn commands() -> Vec<Row> {
         row("2: -l --list")
             .does("-l", |i| assert_eq!(i.command, CommandKind::List))
             .does("--list push", |i| {
-                assert_eq!(i.settings.event.as_deref(), Some("push"))
+                assert_eq!(i.settings.event.as_deref(), Some("push"));
             }),
         row("2: -g --graph").does("-g", |i| assert_eq!(i.command, CommandKind::Graph)),
         row("2: -n --dryrun")
             .does("-n push -P x=-self-hosted", |i| {
-                assert_eq!(i.command, CommandKind::Plan)
+                assert_eq!(i.command, CommandKind::Plan);
             })
             .does("--dryrun -s NAME", |i| {
-                assert_eq!(i.settings.pending.len(), 1)
+                assert_eq!(i.settings.pending.len(), 1);
             })
             .fails("-n -l", "two commands")
             .fails("-n -g", "two commands"),
         row("2: --validate")
             .does("--validate", |i| assert_eq!(i.command, CommandKind::Check))
             .does("push --validate", |i| {
-                assert_eq!(i.command, CommandKind::Check)
+                assert_eq!(i.command, CommandKind::Check);
             }),
         row("2: --bug-report").does("--bug-report", |i| {
-            assert_eq!(i.command, CommandKind::Doctor)
+            assert_eq!(i.command, CommandKind::Doctor);
         }),
         row("2: --man-page").does("--man-page", |i| {
             assert_eq!(i.command, CommandKind::ManPage);
@@ -262,7 +262,7 @@ fn values() -> Vec<Row> {
             .variable("typed", "as typed")
             .variable("UPPER", "upper")
             .is("-s name=V=W", |s| {
-                assert_eq!(s.secrets["NAME"].expose(), "V=W")
+                assert_eq!(s.secrets["NAME"].expose(), "V=W");
             })
             .is("--secret typed --secret upper", |s| {
                 assert_eq!(s.secrets["TYPED"].expose(), "as typed");
@@ -279,7 +279,7 @@ fn values() -> Vec<Row> {
             .file("repo/mine", "b=2")
             .is("push", |s| assert_eq!(s.secrets["A"].expose(), "1"))
             .is("--secret-file mine", |s| {
-                assert_eq!(s.secrets["B"].expose(), "2")
+                assert_eq!(s.secrets["B"].expose(), "2");
             })
             .is("--secret-file mine", |s| {
                 assert!(s.private_files.iter().any(|path| path.ends_with("mine")));
@@ -295,12 +295,12 @@ fn values() -> Vec<Row> {
             .variable("FROM_ENV", "x")
             .is("push", |s| assert_eq!(s.vars["Stage"], "default"))
             .is("--var stage=flag", |s| {
-                assert_eq!(s.vars.values().collect::<Vec<_>>(), ["flag"])
+                assert_eq!(s.vars.values().collect::<Vec<_>>(), ["flag"]);
             })
             .is("--var-file mine", |s| assert_eq!(s.vars["Stage"], "mine"))
             .is("--var from_env", |s| assert_eq!(s.vars["from_env"], "x"))
             .is("--var missing", |s| {
-                assert_eq!(s.pending[0].kind, PendingKind::Variable)
+                assert_eq!(s.pending[0].kind, PendingKind::Variable);
             })
             .fails("--var-file none", "cannot read"),
         row("2: --input")
@@ -318,15 +318,15 @@ fn values() -> Vec<Row> {
                 assert_eq!(s.inputs["b"].source, InputSource::CommandLine);
             })
             .is("--input-file mine", |s| {
-                assert_eq!(s.inputs["a"].value, "2")
+                assert_eq!(s.inputs["a"].value, "2");
             })
             .fails("--input-file none", "cannot read"),
         row("2: --insecure-secrets").warns("--insecure-secrets", "masked all the same"),
         row("2: --defaultbranch").is("--defaultbranch b", |s| {
-            assert_eq!(s.default_branch.as_deref(), Some("b"))
+            assert_eq!(s.default_branch.as_deref(), Some("b"));
         }),
         row("2: --remote-name").is("--remote-name r", |s| {
-            assert_eq!(s.remote_name.as_deref(), Some("r"))
+            assert_eq!(s.remote_name.as_deref(), Some("r"));
         }),
     ]
 }
@@ -416,7 +416,7 @@ fn machines() -> Vec<Row> {
             .is("-b", |s| assert_eq!(s.workspace, Workspace::Bind))
             .is("--bind", |s| assert_eq!(s.workspace, Workspace::Bind))
             .is("--workspace bind", |s| {
-                assert_eq!(s.workspace, Workspace::Bind)
+                assert_eq!(s.workspace, Workspace::Bind);
             })
             .fails("-b --clean", "--clean"),
         row("2: -p --pull")
@@ -457,7 +457,7 @@ fn rest() -> Vec<Row> {
         row("7: XDG_CACHE_HOME")
             .variable("XDG_CACHE_HOME", if cfg!(windows) { "C:\\x" } else { "/x" })
             .is("push", |s| {
-                assert!(s.cache_dir.ends_with("lrun") && !s.cache_dir.ends_with(".cache/lrun"))
+                assert!(s.cache_dir.ends_with("lrun") && !s.cache_dir.ends_with(".cache/lrun"));
             }),
         row("7: NORAW, ACT_DISABLE_VERSION_CHECK")
             .variable("NORAW", "1")
@@ -471,7 +471,7 @@ fn rest() -> Vec<Row> {
             .variable("ACTIONS_CACHE_URL", "http://x")
             .is("push", |s| assert!(s.env.is_empty()))
             .is("--env ACTIONS_CACHE_URL", |s| {
-                assert_eq!(s.env["ACTIONS_CACHE_URL"], "http://x")
+                assert_eq!(s.env["ACTIONS_CACHE_URL"], "http://x");
             }),
         row("7: file names of a pre-commit hook")
             .fails("-q -j lint src/a.rs b.py", "pass_filenames: false")
@@ -501,7 +501,6 @@ fn later() -> Vec<Row> {
             .fails("--network host", "`--network` is not built yet")
             .fails("--container-daemon-socket -", "not built yet")
             .fails("--github-instance x", "not built yet")
-            .fails("--locked", "not built yet")
             .fails("--keep", "not built yet")
             .fails("--backend docker", "not built yet"),
     ]

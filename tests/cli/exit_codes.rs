@@ -207,7 +207,9 @@ fn three_when_a_leg_was_unavailable() {
         "{ended}"
     );
     assert!(
-        ended.stdout.contains("1 leg unavailable (exit code 3)"),
+        ended
+            .stdout
+            .contains("\n! incomplete in [T], 1 leg unavailable (exit code 3)"),
         "{ended}"
     );
 }

@@ -1,120 +1,14 @@
 //! What ends a run from outside, and what it leaves: nothing.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::Path;
-use std::process::Child;
-use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::lrun::Lrun;
-
-/// Long enough for any machine; reached only by a failure.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// A run under way, its plain log read line by line.
-struct Running {
-    child: Child,
-    lines: mpsc::Receiver<String>,
-    seen: Vec<String>,
-}
-
-impl Running {
-    fn start(lrun: &Lrun) -> Self {
-        let mut child = lrun.start();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut stderr = child.stderr.take().unwrap();
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        thread::spawn(move || stderr.read_to_end(&mut Vec::new()));
-        let seen = Vec::new();
-        Self { child, lines, seen }
-    }
-
-    /// Waits for a line of the log that ends so.
-    #[track_caller]
-    fn wait_for(&mut self, end: &str) {
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            let found = line.ends_with(end);
-            self.seen.push(line);
-            if found {
-                return;
-            }
-        }
-        panic!("no line ends with {end:?}: {:#?}", self.seen);
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().try_into().unwrap());
-        kill(pid, signal).unwrap();
-    }
-
-    /// The exit code, once the log is over.
-    #[track_caller]
-    fn end(&mut self) -> Option<i32> {
-        loop {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => self.seen.push(line),
-                Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(mpsc::RecvTimeoutError::Timeout) => panic!("never ends: {:#?}", self.seen),
-            }
-        }
-        self.child.wait().unwrap().code()
-    }
-
-    fn said(&self, text: &str) -> bool {
-        self.seen.iter().any(|line| line.ends_with(text))
-    }
-
-    /// The tracking id that the step of a job printed.
-    fn tracking(&self) -> String {
-        let line = self
-            .seen
-            .iter()
-            .find(|line| line.contains("github_"))
-            .unwrap();
-        line.split_whitespace().last().unwrap().to_owned()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-    }
-}
-
-/// A fifo whose end tells that every process which wrote to it is gone.
-struct Alive(mpsc::Receiver<()>);
-
-impl Alive {
-    fn watch(path: &Path) -> Self {
-        let path = path.to_owned();
-        let (sender, gone) = mpsc::channel();
-        thread::spawn(move || {
-            let mut fifo = fs::File::open(path).unwrap();
-            fifo.read_to_end(&mut Vec::new()).unwrap();
-            _ = sender.send(());
-        });
-        Self(gone)
-    }
-
-    #[track_caller]
-    fn all_gone(&self) {
-        self.0
-            .recv_timeout(PATIENCE)
-            .expect("a process outlives the run");
-    }
-}
+use crate::running::{Alive, PATIENCE, Running};
 
 /// A repository with two fifos: one that nobody writes to, one that tells who lives.
 fn repository(steps: &str) -> (Lrun, Alive) {
@@ -122,12 +16,9 @@ fn repository(steps: &str) -> (Lrun, Alive) {
         .workflow(
             "ci.yml",
             &format!(
-                "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n      - uses: ./mine\n{steps}"
+                "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n{steps}"
             ),
         )
-        .file("mine/action.yml", "name: M\nruns: { using: node20, main: main.js, post: post.js }\n")
-        .file("mine/main.js", "console.log('main')")
-        .file("mine/post.js", "console.log('post')")
         .commit()
         .args(["push"]);
     for name in ["never", "alive"] {
@@ -171,7 +62,7 @@ fn cancelled_by(signal: Signal) -> Option<i32> {
     run.wait_for("] ready");
     run.signal(signal);
     let code = run.end();
-    for text in ["] main", "] was cancelled", "] always", "] post"] {
+    for text in ["] was cancelled", "] always"] {
         assert!(run.said(text), "{text}: {:#?}", run.seen);
     }
     assert!(!run.said("] never"), "{:#?}", run.seen);

@@ -312,102 +312,13 @@ runs:
     );
 }
 
-const NODE: &str = "
-name: Node
-inputs:
-  a word: { default: nothing }
-runs:
-  using: node20
-  pre: pre.js
-  main: main.js
-  post: post.js
-  post-if: always()
-";
-
-fn node_files(it: Lrun, folder: &str) -> Lrun {
-    it.file(&format!("{folder}/action.yml"), NODE)
-        .file(
-            &format!("{folder}/pre.js"),
-            "console.log('pre'); require('fs').appendFileSync(process.env.GITHUB_STATE, 'a=1\\n')",
-        )
-        .file(
-            &format!("{folder}/main.js"),
-            "console.log(`main ${process.env.INPUT_A_WORD} ${process.env.STATE_a}`);
-             require('fs').appendFileSync(process.env.GITHUB_STATE, 'b=2\\n');
-             if (process.env.INPUT_A_WORD == 'fail') process.exit(5);",
-        )
-        .file(
-            &format!("{folder}/post.js"),
-            "console.log(`post ${process.env.STATE_a} ${process.env.STATE_b}`)",
-        )
-}
-
-#[test]
-fn a_node_action_has_pre_main_and_post() {
-    let it = push(
-        "      - run: echo first
-      - uses: octo/node/sub@v1
-        with: { a word: one }
-      - uses: octo/node/sub@v1
-        with: { a word: fail }
-      - run: echo never
-",
-    )
-    .args([
-        "push",
-        "--local-repository",
-        "octo/node@v1={SCRATCH}/demo/stand-in",
-    ]);
-    let it = node_files(it, "stand-in/sub").commit();
-    let scratch = it.scratch().display().to_string();
-    let stand_in = format!("octo/node@v1={scratch}/demo/stand-in");
-    let events = it.args(["push", "--local-repository", &stand_in]).events();
-    assert_eq!(events.code, Some(1), "{}{}", events.stderr, events.text());
-    assert_eq!(
-        events.lines("a"),
-        [
-            "pre",
-            "pre",
-            "first",
-            "main one 1",
-            "main fail 1",
-            "post 1 2",
-            "post 1 2"
-        ]
-    );
-    assert_eq!(
-        events.steps("a"),
-        [
-            "Pre Run octo/node/sub@v1: success",
-            "Pre Run octo/node/sub@v1: success",
-            "Run echo first: success",
-            "Run octo/node/sub@v1: success",
-            "Run octo/node/sub@v1: failure",
-            "Run echo never: skipped",
-            "Post Run octo/node/sub@v1: success",
-            "Post Run octo/node/sub@v1: success",
-        ]
-    );
-}
-
-#[test]
-fn a_local_node_action_has_main_and_post_but_no_pre() {
-    // SPEC A-13.
-    let it = push("      - uses: actions/checkout@v4\n      - uses: ./mine\n");
-    let events = node_files(it, "mine").commit().events();
-    assert_eq!(events.code, Some(0), "{}", events.text());
-    assert_eq!(
-        events.lines("a"),
-        ["main nothing undefined", "post undefined 2"]
-    );
-    let warnings = events.annotations("warning");
-    assert!(warnings.iter().any(|it| it.contains("pre")), "{warnings:?}");
-}
-
 #[test]
 fn a_local_action_needs_the_checkout_first() {
     let events = push("      - uses: ./mine\n")
-        .file("mine/action.yml", NODE)
+        .file(
+            "mine/action.yml",
+            "name: N\nruns: { using: node20, main: main.js }\n",
+        )
         .commit()
         .events();
     assert_eq!(events.code, Some(1));
@@ -420,38 +331,6 @@ fn an_action_that_is_not_here_is_unavailable() {
     let events = push("      - uses: octo/elsewhere@v1\n").events();
     assert_eq!(events.code, Some(3), "{}", events.text());
     assert_eq!(events.job("a"), "unavailable");
-}
-
-#[test]
-fn post_steps_run_last_first() {
-    let it = push(
-        "      - uses: actions/checkout@v4
-      - uses: ./one
-      - uses: ./two
-      - run: exit 1
-",
-    );
-    let mut it = it;
-    for name in ["one", "two"] {
-        it = it
-            .file(
-                &format!("{name}/action.yml"),
-                "name: N\nruns: { using: node20, main: main.js, post: post.js }\n",
-            )
-            .file(
-                &format!("{name}/main.js"),
-                &format!("console.log('main {name}')"),
-            )
-            .file(
-                &format!("{name}/post.js"),
-                &format!("console.log('post {name}')"),
-            );
-    }
-    let events = it.commit().events();
-    assert_eq!(
-        events.lines("a"),
-        ["main one", "main two", "post two", "post one"]
-    );
 }
 
 #[test]

@@ -125,8 +125,7 @@ impl Tree<'_> {
     }
 }
 
-#[test]
-fn judges_the_index() {
+pub fn judges_the_index() {
     let lrun = repository();
     let folder = lrun.root();
     Tree {
@@ -136,8 +135,7 @@ fn judges_the_index() {
     .judge();
 }
 
-#[test]
-fn judges_the_index_of_a_worktree() {
+pub fn judges_the_index_of_a_worktree() {
     let lrun = repository();
     let folder = lrun.scratch().join("tree");
     lrun.git(&["worktree", "add", "--quiet", "-b", "topic", "../tree"]);

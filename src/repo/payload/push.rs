@@ -43,7 +43,11 @@ pub(super) fn draft(scene: &Scene<'_>) -> Result<Draft, RepoError> {
             commits
         }
         (Base::Known(_), None, _) => {
-            draft.changed_files = Some(scene.uncommitted()?.into_iter().collect());
+            draft.changed_files = Some(if scene.request.path_filters {
+                scene.uncommitted()?.into_iter().collect()
+            } else {
+                Vec::new()
+            });
             Vec::new()
         }
         _ => after.into_iter().collect(),
@@ -110,7 +114,7 @@ fn changed_files(
 ) -> Result<Vec<String>, RepoError> {
     let mut files: BTreeSet<String> = repo.changed_between(base, after)?;
     let told = ["before", "after"].map(|key| scene.given_text(&[key]));
-    if told == [None, None] && Some(after) == scene.head {
+    if scene.request.path_filters && told == [None, None] && Some(after) == scene.head {
         files.append(&mut scene.uncommitted()?);
     }
     Ok(files.into_iter().collect())

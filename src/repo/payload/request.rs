@@ -17,6 +17,8 @@ pub struct PayloadRequest<'a> {
     /// The inputs of `workflow_dispatch`, values as texts.
     pub inputs: Option<Map<String, Value>>,
     pub view: JobView,
+    /// A workflow asks which files a push changed. Looking for uncommitted ones takes time in a large tree.
+    pub path_filters: bool,
     /// The activity type, where the chosen workflows do not take the default one.
     pub action: Option<String>,
     /// The cron text that fires.
@@ -36,6 +38,7 @@ impl<'a> PayloadRequest<'a> {
             merge: None,
             inputs: None,
             view: JobView::default(),
+            path_filters: true,
             action: None,
             cron: None,
             workflow: None,
