@@ -136,6 +136,16 @@ pub struct ConditionOutline {
 }
 
 impl Outline {
+    /// Leaves only the jobs of an id; false where there is none.
+    pub fn narrow(&mut self, job: &str) -> bool {
+        for workflow in &mut self.workflows {
+            let jobs = &mut workflow.jobs;
+            jobs.retain(|each| each.id.eq_ignore_ascii_case(job));
+        }
+        self.workflows.retain(|workflow| !workflow.jobs.is_empty());
+        !self.workflows.is_empty()
+    }
+
     /// The job of this id in every workflow that has one; ids ignore case.
     pub fn find<'a>(
         &'a self,
