@@ -264,6 +264,9 @@ fn rerun_command(settings: &Settings) -> String {
         words.push("-e".to_owned());
         words.push(project::display(&given.file, &settings.calling));
     }
+    if let Some(cron) = &settings.cron {
+        words.extend(["--cron".to_owned(), cron.clone()]);
+    }
     for (name, input) in &settings.inputs {
         if input.source == InputSource::CommandLine {
             words.push("--input".to_owned());
