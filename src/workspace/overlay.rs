@@ -8,13 +8,28 @@ use git2::{IndexEntry, Oid, Repository};
 use super::entry::{Entry, Kind, bytes_of, path_of};
 use super::scan::Scan;
 use super::source::Source;
-use super::{Merge, Options, Result, WorkspaceError, git, io, lfs, tree};
+use super::{Content, Merge, Options, Result, WorkspaceError, git, io, lfs, tree};
 
 /// Fails where uncommitted changes do not apply to the merge: to be asked before anything runs.
 pub fn confirm_overlay(options: &Options) -> Result<()> {
     match &options.merge {
-        Some(merge) if merge.of_head => Scan::take(options, None).map(drop),
+        Some(merge) if merge.of_head && options.content != Content::Clean => {
+            let source = Source::open(options)?;
+            match source {
+                Some(source) if adds_nothing(&source, merge) => Ok(()),
+                _ => Scan::take(options, None).map(drop),
+            }
+        }
         _ => Ok(()),
+    }
+}
+
+/// Whether the merge has the very files of HEAD, as where HEAD already holds the base.
+pub(super) fn adds_nothing(source: &Source, merge: &Merge) -> bool {
+    let merged = Oid::from_str(&merge.commit).and_then(|id| source.repo.find_commit(id));
+    match (source.head(), merged) {
+        (Some(head), Ok(merged)) => head.tree_id() == merged.tree_id(),
+        _ => false,
     }
 }
 

@@ -93,7 +93,8 @@ fn merged(
             ..Scan::default()
         },
     };
-    if options.content != Content::Clean && merge.of_head {
+    let lays_over = options.content != Content::Clean && merge.of_head;
+    if lays_over && !overlay::adds_nothing(source, merge) {
         scan.entries = overlay::lay_over(source, merge, &of_merge, &scan.entries)?;
     }
     scan.filters = tree::filters_key(source, &scan.entries);

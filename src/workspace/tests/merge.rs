@@ -220,6 +220,24 @@ fn changes_that_do_not_apply_are_named() {
 }
 
 #[test]
+fn a_head_that_holds_its_base_takes_every_change() {
+    let scratch = Scratch::new();
+    scratch.git(&["switch", "-q", "-c", "topic"]);
+    scratch.write("a.txt", "topic\n");
+    scratch.git(&["add", "-A"]);
+    scratch.commit("topic");
+    let request = Request::of(scratch);
+    request.scratch.write("a.txt", "mine\n");
+    request.scratch.write("new.txt", "new\n");
+    let options = request.options(Content::WorkingTree);
+    confirm_overlay(&options).unwrap();
+    let place = request.checkout(&options, 1).unwrap();
+    assert_eq!(read(&place, "a.txt"), "mine\n");
+    let status = git(&place, &["status", "--porcelain"]);
+    assert_eq!(status, " M a.txt\n?? new.txt\n");
+}
+
+#[test]
 fn the_same_change_on_both_sides_is_no_conflict() {
     let request = Request::new();
     request.scratch.write("theirs.txt", "new\n");
