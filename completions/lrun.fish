@@ -2,6 +2,7 @@ complete -c lrun -s j -l job -d 'Run this job with the jobs that it needs; may b
 complete -c lrun -s W -l workflows -d 'Take workflows from this file or folder [default: .github/workflows]' -r -F
 complete -c lrun -l matrix -d 'Keep only the matrix legs with this value' -r
 complete -c lrun -s e -l eventpath -d 'Merge this JSON payload over the one made from git' -r -F
+complete -c lrun -l cron -d 'With the event schedule: fire this entry instead of each workflow\'s first' -r
 complete -c lrun -l concurrent-jobs -d 'Run at most N jobs at once; 0 means one per processor [default: 0]' -r
 complete -c lrun -s s -l secret -d 'Set a secret; without a value read that variable, or ask' -r
 complete -c lrun -l secret-file -d 'Read secrets from this file [default: .secrets]' -r -F
@@ -33,6 +34,7 @@ github\t''"
 complete -c lrun -l why -d 'Explain why this job would run or not' -r
 complete -c lrun -l context -d 'Named values for the expression: a JSON object' -r -F
 complete -c lrun -l api-url -d 'Address of the REST API that tells ids of repositories' -r
+complete -c lrun -l chain -d 'Then run the workflows that list workflow_run for those that ran'
 complete -c lrun -l detect-event -d 'Without an event, take the first that the workflows list'
 complete -c lrun -l skip-unavailable -d 'Count legs that this machine cannot serve as absent'
 complete -c lrun -l locked -d 'Use only actions that the lock file pins'

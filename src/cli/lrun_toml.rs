@@ -135,6 +135,12 @@ mod tests {
     }
 
     #[test]
+    fn environments_are_read_elsewhere() {
+        let text = "actor = \"a\"\n[environments.prod]\nsecret-file = \"x\"\n";
+        assert_eq!(values(text), ["1: actor=a"]);
+    }
+
+    #[test]
     fn mistakes_name_their_line() {
         assert_eq!(
             error("\nclaen = true"),

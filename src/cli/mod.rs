@@ -1,6 +1,7 @@
 //! The door: arguments and settings become an invocation, an invocation becomes an exit code.
 
 mod actrc;
+mod chain;
 pub mod check;
 mod choice;
 pub mod command;
@@ -30,6 +31,7 @@ pub mod prompt;
 pub mod run;
 mod run_number;
 pub mod settings;
+mod simulated;
 pub mod sources;
 pub mod table;
 pub mod values;

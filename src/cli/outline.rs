@@ -173,7 +173,7 @@ fn known(
     let inputs = inputs.unwrap_or_default();
     let github = github::shared(
         &identity(settings, occasion),
-        &occasion::event_of(&occasion.event, workflow, &inputs),
+        &occasion::event_of(settings, &occasion.event, workflow, &inputs),
         workflow,
         "1",
         None,

@@ -14,7 +14,7 @@ use super::prompt::{self, Question};
 use super::run_number;
 use super::settings::{self, Color, PlatformTarget, Settings, Workspace};
 use super::values::InputSource;
-use super::{complain_with, lock, outline};
+use super::{chain, complain_with, lock, outline, project};
 use crate::action::local::LocalRepository;
 use crate::diagnostic::Diagnostic;
 use crate::event::Listener;
@@ -23,6 +23,7 @@ use crate::expr::Value;
 use crate::plan::inputs::missing_required;
 use crate::plan::machine::{Arch, Backend, Machines, Mapping, Origin, Os, Target};
 use crate::plan::matrix::MatrixFilter;
+use crate::repo::payload::SourceRun;
 use crate::report::{self, Colors, Detail, JobName, Json, Live, Plain, Quiet};
 use crate::run::environment::{Inherit, inherited};
 use crate::run::mask::Masker;
@@ -44,15 +45,41 @@ pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliE
     {
         return Err(CliError::new(wrong));
     }
-    ask_inputs(&mut settings, &occasion)?;
-    let selected = select(&settings, &occasion)?;
-    if !selected.is_empty() {
-        prompt::fill_in(&mut settings, environment, &mut prompt::Terminal)?;
+    let done = go(&mut settings, environment, &occasion)?;
+    if settings.chain {
+        return chain::follow(&settings, environment, done);
     }
-    let options = options(&settings, environment, &occasion)?;
+    Ok(done.exit_code)
+}
+
+/// A run that ended.
+#[derive(Debug)]
+pub struct Done {
+    pub exit_code: u8,
+    /// What became of each workflow.
+    pub sources: Vec<SourceRun>,
+}
+
+/// Runs what was decided, after asking for what is missing.
+pub fn go(
+    settings: &mut Settings,
+    environment: &Environment,
+    occasion: &Occasion,
+) -> Result<Done, CliError> {
+    ask_inputs(settings, occasion)?;
+    let selected = select(settings, occasion)?;
+    if !selected.is_empty() {
+        prompt::fill_in(settings, environment, &mut prompt::Terminal)?;
+    }
+    let options = options(settings, environment, occasion)?;
+    if !selected.is_empty() {
+        workspace::confirm_overlay(&options.workspace)
+            .map_err(|error| CliError::new(project::chain(&error)))?;
+    }
     let signal = Arc::new(AtomicU8::new(0));
-    let work = work(&settings, &occasion, selected, &signal);
-    let listener = listener(&settings);
+    let mut sources = sources(occasion, &selected, &options.identity.run_id);
+    let work = work(settings, occasion, selected, &signal);
+    let listener = listener(settings);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -64,7 +91,33 @@ pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliE
     })?;
     // What a killed step left on another thread must not hold the end of lrun.
     runtime.shutdown_background();
-    Ok(ended.exit_code)
+    for (source, conclusion) in sources.iter_mut().zip(&ended.conclusions) {
+        source.conclusion = Some(conclusion.as_str().to_owned());
+    }
+    Ok(Done {
+        exit_code: ended.exit_code,
+        sources,
+    })
+}
+
+/// The runs of the selected workflows, as `workflow_run` tells of them.
+fn sources(occasion: &Occasion, selected: &[Selected], run_id: &str) -> Vec<SourceRun> {
+    let event = &occasion.event;
+    let request = event.payload.get("pull_request");
+    let of_head = |key: &str| request?.pointer(key)?.as_str().map(str::to_owned);
+    let head_branch = of_head("/head/ref").unwrap_or_else(|| event.ref_name.clone());
+    let head_sha = of_head("/head/sha").unwrap_or_else(|| event.sha.clone());
+    let source = |selected: &Selected| SourceRun {
+        name: Some(selected.workflow.display_name().to_owned()),
+        path: Some(selected.workflow.source.path.clone()),
+        event: Some(event.name.clone()),
+        conclusion: None,
+        id: run_id.parse().ok(),
+        number: selected.run_number.parse().ok(),
+        head_branch: Some(head_branch.clone()),
+        head_sha: Some(head_sha.clone()),
+    };
+    selected.iter().map(source).collect()
 }
 
 /// Draws what is wrong with the selected workflows; true where something is an error.
@@ -149,7 +202,7 @@ fn select(settings: &Settings, occasion: &Occasion) -> Result<Vec<Selected>, Cli
         .into_iter()
         .map(|(workflow, selected)| {
             let inputs = occasion.inputs(&workflow, &given)?;
-            let event = occasion::event_of(&occasion.event, &workflow, &inputs);
+            let event = occasion::event_of(settings, &occasion.event, &workflow, &inputs);
             let has_inputs = matches!(event.name.as_str(), "workflow_dispatch" | "workflow_call");
             Ok(Selected {
                 run_number: run_number::next(settings, &workflow.source.path),
@@ -379,6 +432,7 @@ fn workspace_options(
             .map(|repo| repo.index_path().to_path_buf()),
         below_top_level: repo.is_some_and(|repo| repo.is_below_top_level(&settings.root)),
         content: settings.content,
+        merge: occasion.merge.clone(),
         with_ignored: settings.with_ignored,
         exclude: settings.private_files.clone(),
         cache: settings.cache_dir.clone(),

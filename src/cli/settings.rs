@@ -27,6 +27,10 @@ pub struct Settings {
     /// The event as typed.
     pub event: Option<String>,
     pub detect_event: bool,
+    /// The entry of `schedule` that fires.
+    pub cron: Option<String>,
+    /// Then run what waits for the workflows that ran.
+    pub chain: bool,
     pub jobs: Vec<String>,
     /// Where `-j` was given: only the command line lifts filters.
     pub jobs_from_command_line: bool,
@@ -240,6 +244,8 @@ impl Settings {
     /// What needs no more than to be copied.
     fn take_plain(&mut self, sources: &Sources, environment: &Environment) {
         self.detect_event = sources.is_on("detect-event");
+        self.cron = sources.text("cron").map(|cron| cron.trim().to_owned());
+        self.chain = sources.is_on("chain");
         self.jobs = sources.group("job");
         self.jobs_from_command_line = sources
             .scalar("job")

@@ -30,6 +30,15 @@ pub const FLAGS: &[Flag] = &[
         "Merge this JSON payload over the one made from git",
     )
     .short('e'),
+    Flag::scalar(
+        "cron",
+        "TEXT",
+        "With the event schedule: fire this entry instead of each workflow's first",
+    ),
+    Flag::switch(
+        "chain",
+        "Then run the workflows that list workflow_run for those that ran",
+    ),
     Flag::switch(
         "detect-event",
         "Without an event, take the first that the workflows list",

@@ -281,6 +281,12 @@ fn a6_what_is_incomplete_is_named_and_nothing_written() {
     circle.git(&["branch", "one"]);
     circle.commit(&[("action.yml", &composite(&["o/circle@one"]))]);
     circle.git(&["branch", "two"]);
+    let deep = world.repository("o/deep", 1, 7);
+    for level in 0..10 {
+        let manifest = composite(&[&format!("$/level{}", level + 1)]);
+        deep.commit(&[(&format!("level{level}/action.yml"), &manifest)]);
+    }
+    deep.commit(&[("level10/action.yml", &composite(&[]))]);
     let orphan = world.repository("o/orphan", 1, 6);
     let lost = orphan.action("lost");
     orphan.git(&["commit", "--quiet", "--amend", "-m", "another"]);
@@ -303,6 +309,10 @@ fn a6_what_is_incomplete_is_named_and_nothing_written() {
         ),
         ("o/circle@one", "lead back to it"),
         (
+            "o/deep/level0@main",
+            "`o/deep@main` is more than 10 levels down",
+        ),
+        (
             &format!("o/orphan@{lost}"),
             "No tag and no branch of `o/orphan`",
         ),
@@ -312,7 +322,10 @@ fn a6_what_is_incomplete_is_named_and_nothing_written() {
         world.workflow("ci.yml", &["o/a@v1", uses]);
         let ended = world.lrun(&["lock"]);
         ended.code(2).says(said).says("nothing was written");
-        if !uses.contains("circle") && !uses.contains("local") {
+        if !["circle", "local", "deep"]
+            .iter()
+            .any(|name| uses.contains(name))
+        {
             ended.says("ci.yml:8:");
         }
         assert_eq!(world.lock(), None, "{uses}");
@@ -325,6 +338,10 @@ fn a6_what_is_incomplete_is_named_and_nothing_written() {
         .says("'v2'")
         .says("o/empty@main")
         .says("o/none@v1");
+    // One level less is what GitHub allows.
+    world.workflow("ci.yml", &["o/deep/level1@main"]);
+    world.lrun(&["lock"]).code(0);
+    fs::remove_file(world.root().join(LOCK)).unwrap();
     // A file that is there stays as it is.
     world.workflow("ci.yml", &["o/a@v1"]);
     world.lrun(&["lock"]).code(0);

@@ -354,3 +354,24 @@ async fn the_limit_of_jobs_at_once_holds() {
         .await;
     assert_eq!(*running.lock().unwrap(), (0, 2));
 }
+
+#[tokio::test]
+async fn a_workflow_that_reads_a_token_is_told_that_there_is_none() {
+    // DESIGN 7
+    let jobs = job("a", "", "'x ${{ github.token }}'");
+    let told = |seen: &crate::harness::Seen| seen.text().contains("reads GITHUB_TOKEN");
+    assert!(told(&Scene::jobs(&jobs).run().await));
+    let given = Scene::jobs(&jobs).secret("GITHUB_TOKEN", "token-token");
+    assert!(!told(&given.run().await));
+}
+
+#[tokio::test]
+async fn a_secret_shows_in_no_name_of_a_job() {
+    // SPEC M-5
+    let keys = "    name: 'job ${{ matrix.n }}'\n    strategy: {matrix: {n: [hunter2]}}\n";
+    let seen = Scene::jobs(&job("a", keys, "x"))
+        .secret("KEY", "hunter2")
+        .run()
+        .await;
+    assert_eq!(seen.jobs(), ["job ***: success"]);
+}

@@ -1,5 +1,7 @@
 //! Actions: pre, main and post, composites, inputs, state.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use lrun::executor::fake::{Fake, Reply};
 
 use crate::harness::{Scene, Seen};
@@ -31,7 +33,7 @@ fn ran(seen: &Seen) -> Vec<String> {
         name.to_string_lossy().into_owned()
     };
     let scripts = seen.fake.calls().into_iter().map(last);
-    scripts.filter(|name| name.ends_with(".js")).collect()
+    scripts.filter(|name| name.contains(".js")).collect()
 }
 
 /// A node is there for every test: its name and nothing else counts on a fake machine.
@@ -41,7 +43,6 @@ fn with_node(scene: Scene) -> Scene {
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("node");
         std::fs::write(&path, "#!/bin/sh\necho v24.1.0\n").unwrap();
-        use std::os::unix::fs::PermissionsExt as _;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         std::fs::write(folder.join("../../x64.complete"), "").unwrap();
         let old = options.host_env[std::ffi::OsStr::new("PATH")].clone();

@@ -279,11 +279,16 @@ impl<'a> Work<'a> {
             Err(problem) => return self.problems.push(problem),
         };
         for one in found {
+            // The levels are those of actions: a workflow's own steps are the first.
+            let depth = match want.look {
+                Look::Workflow(_) if !one.by_job => 0,
+                _ => want.depth + 1,
+            };
             let inside = |look| Want {
                 look,
                 file: Arc::clone(source),
                 span: one.span,
-                depth: want.depth + 1,
+                depth,
                 ..want.clone()
             };
             match within(&one) {
@@ -300,7 +305,7 @@ impl<'a> Work<'a> {
                     let remote = RemoteUse::parse(&one.text, one.by_job, source, one.span);
                     if let Some(remote) = remote {
                         let mut other = Want::of(&remote);
-                        other.depth = want.depth + 1;
+                        other.depth = depth;
                         // A repository at a ref is fetched once, whichever of its folders is used.
                         if other.pin != want.pin
                             && let Some(node) = self.nodes.get_mut(&want.pin)

@@ -64,6 +64,15 @@ impl RemoteUse {
         })
     }
 
+    /// The remote `uses` of an action's manifest, or of a workflow.
+    pub fn all_in(file: &Arc<SourceFile>) -> Result<Vec<Self>, Diagnostic> {
+        let found = walk::uses_in(file)?;
+        Ok(found
+            .iter()
+            .filter_map(|one| Self::parse(&one.text, one.by_job, file, one.span))
+            .collect())
+    }
+
     pub fn pin(&self) -> Pin {
         Pin::new(&self.owner, &self.repo, &self.git_ref)
     }

@@ -356,3 +356,27 @@ fn mistakes_that_only_a_run_can_see_have_their_messages() {
         assert_eq!(terms(value).unwrap_err().message, message, "{value}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn never_two_at_once() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let desk = Desk::new();
+    let inside = Arc::new(AtomicUsize::new(0));
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..6 {
+        // Each as a process of its own would: nothing but the folder is shared.
+        let groups = Groups::new(desk.groups.folder.clone(), "octo/hello");
+        let inside = Arc::clone(&inside);
+        tasks.spawn(async move {
+            let ask = max(&number.to_string(), "x");
+            let token = CancellationToken::new();
+            let permit = groups.acquire(&ask, &token, &mut |_| {}).await;
+            assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+            tokio::task::yield_now().await;
+            inside.fetch_sub(1, Ordering::SeqCst);
+            permit.is_ok()
+        });
+    }
+    let served = soon(tasks.join_all()).await;
+    assert_eq!(served, [true; 6]);
+}
