@@ -53,6 +53,8 @@ pub struct JobOutline {
     pub skipped: Option<String>,
     /// Why it can not run here, with the way to mend it.
     pub unavailable: Option<Unavailable>,
+    /// The error that fails it before its first step, where that is known.
+    pub fails: Option<String>,
     /// The file and line where it stands.
     pub file: String,
     pub line: usize,

@@ -307,3 +307,19 @@ fn why_keeps_the_form_of_a_plan() {
     assert_eq!(jobs.len(), 1, "{ended}");
     assert_eq!(jobs[0]["id"], "b");
 }
+
+#[test]
+fn a_plan_names_the_jobs_that_fail_at_once() {
+    let lrun = Lrun::new().workflow(
+        "bad.yml",
+        "on: push\njobs:\n  a: {runs-on: self-hosted, strategy: {matrix: \"${{ fromJSON('3') }}\"}, steps: [{run: a}]}\n  b: {runs-on: \"${{ vars.NONE }}\", steps: [{run: b}]}\n",
+    );
+    let ended = lrun.args(["plan", "push"]).run();
+    for line in [
+        "a  fails: Expected a mapping for matrix, found Number",
+        "b  fails: Unexpected value ''",
+        "0 jobs would run, 2 would fail at once",
+    ] {
+        assert!(ended.stdout.contains(line), "{line}: {ended}");
+    }
+}
