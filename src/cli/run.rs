@@ -14,7 +14,7 @@ use super::prompt::{self, Question};
 use super::run_number;
 use super::settings::{self, Color, PlatformTarget, Settings, Workspace};
 use super::values::InputSource;
-use super::{chain, complain_with, lock, outline, project};
+use super::{chain, complain_with, environments, lock, outline, project};
 use crate::action::local::LocalRepository;
 use crate::diagnostic::Diagnostic;
 use crate::event::Listener;
@@ -33,6 +33,15 @@ use crate::workspace;
 
 /// Runs what the settings ask for; gives the exit code.
 pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliError> {
+    let found = environments::read(&settings.root, &settings.files, environment)?;
+    // Before anything looks at the tree: these files are in no workspace and no payload.
+    settings.private_files.extend(found.private_files);
+    settings.environments = found.environments;
+    if !settings.quiet {
+        for warning in found.warnings {
+            complain_with(&format!("warning: {warning}\n"));
+        }
+    }
     let occasion = occasion::decide(&settings, environment)?;
     if report_diagnostics(&settings, &occasion)? {
         return Err(CliError::faulty(&occasion.diagnostics));
@@ -342,6 +351,8 @@ fn options(
             .collect(),
         angle: settings.angle_delimiters,
         identity,
+        environments: settings.environments.clone(),
+        groups: settings.data_dir.join("groups"),
     })
 }
 

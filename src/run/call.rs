@@ -1,6 +1,6 @@
 //! A job that calls a workflow: inputs, secrets, its jobs, outputs (SPEC 11).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 
@@ -16,7 +16,14 @@ use crate::workflow::evaluate::{EvalError, Evaluator};
 use crate::workflow::{CallJob, CallSecrets, Token, Trigger, Workflow};
 
 /// Runs a leg that calls a workflow.
-pub(super) async fn run(plan: &LegPlan, key: JobKey, call: &CallJob) -> LegEnd {
+///
+/// `group` is the concurrency group that the leg has.
+pub(super) async fn run(
+    plan: &LegPlan,
+    key: JobKey,
+    call: &CallJob,
+    group: Option<&str>,
+) -> LegEnd {
     let Some(called) = plan.run.called.get(&call.uses.value) else {
         let found = Unavailable {
             span: call.uses.span,
@@ -33,7 +40,10 @@ pub(super) async fn run(plan: &LegPlan, key: JobKey, call: &CallJob) -> LegEnd {
         };
     };
     let invocation = match prepare(plan, &key, call, called) {
-        Ok(invocation) => Arc::new(invocation),
+        Ok(invocation) => Arc::new(Invocation {
+            within: plan.groups_of_call(&key, group),
+            ..invocation
+        }),
         Err(error) => return plan.refuse(&key, &error),
     };
     let Some(_slot) = plan.matrix_slot().await else {
@@ -87,6 +97,12 @@ fn prepare(
         label: Arc::clone(&outer.label),
         cancel: plan.cancel.clone(),
         depth: outer.depth + 1,
+        within: Vec::new(),
+        group: OnceLock::new(),
+        grant: match &called.permissions {
+            Some(permissions) => permissions.grant.clone(),
+            None => plan.grant().clone(),
+        },
     })
 }
 

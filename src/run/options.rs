@@ -14,6 +14,8 @@ use crate::plan::matrix::MatrixFilter;
 use crate::workflow::Workflow;
 use crate::workspace;
 
+use super::job_environment::Environments;
+
 /// Everything that holds for the whole run.
 #[derive(Debug)]
 pub struct Options {
@@ -49,6 +51,10 @@ pub struct Options {
     pub local_repositories: Vec<LocalRepository>,
     /// Whether `$<< >>` counts in this repository's own files.
     pub angle: bool,
+    /// Values of deployment environments.
+    pub environments: Environments,
+    /// Where the concurrency groups of all runs are kept.
+    pub groups: PathBuf,
 }
 
 /// Who runs what, as `github.*` tells it.

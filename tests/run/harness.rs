@@ -15,6 +15,7 @@ use lrun::expr::Value;
 use lrun::plan::machine::{Arch, Backend, Machines, Os};
 use lrun::plan::reusable::Library;
 use lrun::plan::{Content, GithubEvent};
+use lrun::run::job_environment::Environments;
 use lrun::run::{Ended, Identity, Options, Provision, Selected, Work, run};
 use lrun::workflow::{ReadOptions, Workflow, read_workflow};
 use lrun::workspace;
@@ -342,5 +343,7 @@ fn options(place: &Path, root: &Path) -> Options {
         skip_unavailable: false,
         local_repositories: Vec::new(),
         angle: true,
+        environments: Environments::default(),
+        groups: place.join("groups"),
     }
 }
