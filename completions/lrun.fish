@@ -25,7 +25,7 @@ complete -c lrun -s C -l directory -d 'Enter this folder first' -r -f -a "(__fis
 complete -c lrun -l workspace -d 'Give jobs a copy of the tree, or the tree itself (bind): copy, bind [default: copy]' -r -f -a "copy\t''
 bind\t''"
 complete -c lrun -l local-repository -d 'Serve an action repository from a folder' -r
-complete -c lrun -l format -d 'Form of the output of graph (text, mermaid, dot) and check (text, json, sarif, github) [default: text]' -r -f -a "text\t''
+complete -c lrun -l format -d 'Form of the output of graph (text, mermaid, dot), check and lock (text, json, sarif, github) [default: text]' -r -f -a "text\t''
 mermaid\t''
 dot\t''
 json\t''
@@ -33,9 +33,11 @@ sarif\t''
 github\t''"
 complete -c lrun -l why -d 'Explain why this job would run or not' -r
 complete -c lrun -l context -d 'Named values for the expression: a JSON object' -r -F
+complete -c lrun -l api-url -d 'Address of the REST API that tells ids of repositories' -r
 complete -c lrun -l chain -d 'Then run the workflows that list workflow_run for those that ran'
 complete -c lrun -l detect-event -d 'Without an event, take the first that the workflows list'
 complete -c lrun -l skip-unavailable -d 'Count legs that this machine cannot serve as absent'
+complete -c lrun -l locked -d 'Use only actions that the lock file pins'
 complete -c lrun -l insecure-secrets -d 'Accepted with a warning: secrets are masked all the same'
 complete -c lrun -l clean-env -d 'Give host steps PATH, HOME and LANG only, not your environment'
 complete -c lrun -s b -l bind -d 'The same as --workspace bind'
@@ -49,6 +51,9 @@ complete -c lrun -s v -l verbose -d 'Print debug lines'
 complete -c lrun -l json -d 'Print JSON for programs'
 complete -c lrun -l log-prefix-job-id -d 'Begin lines of output with the job\'s id'
 complete -c lrun -l trace -d 'Print each part of the expression with its value'
+complete -c lrun -l check -d 'See that the lock file covers all workflows, without the network'
+complete -c lrun -l verify -d 'See that tags and branches still name the locked commits'
+complete -c lrun -l relock -d 'Look up every ref anew'
 complete -c lrun -s l -l list -d 'The same as `lrun list`'
 complete -c lrun -s n -l dryrun -d 'The same as `lrun plan`'
 complete -c lrun -s g -l graph -d 'The same as `lrun graph`'
@@ -66,6 +71,7 @@ complete -c lrun -n __fish_use_subcommand -f -a check -d 'Read workflows and rep
 complete -c lrun -n __fish_use_subcommand -f -a eval -d 'Evaluate an expression'
 complete -c lrun -n __fish_use_subcommand -f -a completions -d 'Print completions for bash, zsh, fish, powershell or elvish'
 complete -c lrun -n __fish_use_subcommand -f -a doctor -d 'Show what this machine has and which settings are read'
+complete -c lrun -n __fish_use_subcommand -f -a lock -d 'Pin the actions of workflows in GitHub's lock file'
 complete -c lrun -n __fish_use_subcommand -f -a help -d 'Print help'
 complete -c lrun -n __fish_use_subcommand -f -a branch_protection_rule -d 'event'
 complete -c lrun -n __fish_use_subcommand -f -a check_run -d 'event'

@@ -213,6 +213,17 @@ pub enum EventKind {
         /// Number of jobs known before the start (a dynamic matrix counts as one).
         jobs: usize,
     },
+    /// Nothing runs: wrong arguments, settings or workflows.
+    #[serde(rename = "run.refused")]
+    RunRefused {
+        message: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        help: Vec<String>,
+        /// What is wrong with the selected workflows, each as `lrun check` tells it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        diagnostics: Vec<serde_json::Value>,
+        exit_code: u8,
+    },
     /// Something the user should know that belongs to no step: uncommitted changes, lifted filters, hints.
     #[serde(rename = "run.note")]
     Note { level: Level, text: String },

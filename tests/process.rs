@@ -8,11 +8,11 @@ use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use lrun::event::Stream;
 use lrun::executor::host::{Graces, Host};
-use lrun::executor::{Command, Ending, ExecError, Finished, Machine as _, Output, Stop};
+use lrun::executor::{Command, Ending, ExecError, Finished, Machine as _, Output, Stop, tracking};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -433,9 +433,14 @@ async fn closing_ends_what_carries_the_tracking_id_and_spares_the_rest() {
         orphan.name(),
         spared.name(),
     ));
-    command.env.push(("RUNNER_TRACKING_ID".into(), id.into()));
+    command
+        .env
+        .push(("RUNNER_TRACKING_ID".into(), id.as_str().into()));
     let mut output = Recorder::default();
     exec(&host, &command, &mut output, &Stop::default()).await;
+    let later = SystemTime::now() + NEVER;
+    let young = tracking::kill_all(&id, Some(later));
+    assert!(young.is_empty(), "the processes are older than that");
     let started = Instant::now();
     assert_eq!(host.end_orphans().await, ["sleep"], "H-5");
     assert!(started.elapsed() < PATIENCE);

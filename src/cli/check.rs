@@ -40,10 +40,15 @@ impl ValueEnum for CheckFormat {
 pub fn render(diagnostics: &[Diagnostic], format: CheckFormat, colors: Colors) -> String {
     match format {
         CheckFormat::Text => text(diagnostics, colors),
-        CheckFormat::Json => document(&diagnostics.iter().map(entry).collect()),
+        CheckFormat::Json => document(&entries(diagnostics).into()),
         CheckFormat::Sarif => document(&sarif(diagnostics)),
         CheckFormat::Github => diagnostics.iter().map(command).collect(),
     }
+}
+
+/// The stable form of diagnostics (DESIGN 7).
+pub fn entries(diagnostics: &[Diagnostic]) -> Vec<Value> {
+    diagnostics.iter().map(entry).collect()
 }
 
 /// 2 when an error is among them, else 0.

@@ -23,7 +23,7 @@ pub fn format(sources: &Sources, kind: CommandKind) -> Result<Format, CliError> 
     };
     let known: &[&str] = match kind {
         CommandKind::Graph => &["text", "mermaid", "dot", "json"],
-        CommandKind::Check => &["text", "json", "sarif", "github"],
+        CommandKind::Check | CommandKind::Lock => &["text", "json", "sarif", "github"],
         _ => {
             return Ok(if sources.is_on("json") {
                 Format::Json

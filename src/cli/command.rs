@@ -15,6 +15,7 @@ pub enum CommandKind {
     Graph,
     Check,
     Eval,
+    Lock,
     Completions,
     Doctor,
     Help,
@@ -115,6 +116,13 @@ pub const COMMANDS: &[Command] = &[
         0,
         "Show what this machine has and which settings are read",
     ),
+    command(
+        "lock",
+        CommandKind::Lock,
+        "[PATH…]",
+        usize::MAX,
+        "Pin the actions of workflows in GitHub's lock file",
+    ),
     command("help", CommandKind::Help, "[COMMAND]", 1, "Print help"),
     later("runs"),
     later("show"),
@@ -126,7 +134,6 @@ pub const COMMANDS: &[Command] = &[
     later("cache"),
     later("clean"),
     later("init"),
-    later("lock"),
 ];
 
 /// The command of that name.

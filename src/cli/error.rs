@@ -2,11 +2,15 @@
 
 use std::fmt;
 
+use crate::diagnostic::Diagnostic;
+
 /// What is wrong with the arguments or settings, and what to type instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CliError {
     pub message: String,
     pub hints: Vec<String>,
+    /// What is wrong with workflows, for machines; people were told already.
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 impl CliError {
@@ -14,6 +18,7 @@ impl CliError {
         Self {
             message: message.into(),
             hints: Vec::new(),
+            diagnostics: Vec::new(),
         }
     }
 
@@ -22,6 +27,14 @@ impl CliError {
     pub fn hint(mut self, text: impl Into<String>) -> Self {
         self.hints.push(text.into());
         self
+    }
+
+    /// Selected workflows that have errors, drawn already.
+    pub fn faulty(diagnostics: &[Diagnostic]) -> Self {
+        Self {
+            diagnostics: diagnostics.to_vec(),
+            ..Self::new("a selected workflow has errors")
+        }
     }
 
     /// Adds a "did you mean" line, if there is something to say.

@@ -144,6 +144,10 @@ fn belongs(flag: &Flag, kind: CommandKind) -> bool {
     match kind {
         CommandKind::Run => flag.heading != Heading::Commands,
         CommandKind::Check => matches!(flag.long, "workflows" | "delimiters"),
+        CommandKind::Lock => matches!(
+            flag.long,
+            "workflows" | "quiet" | "offline" | "secret" | "secret-file" | "github-token"
+        ),
         CommandKind::Eval => flag.heading == Heading::Values,
         kind => {
             runs_workflows(kind)

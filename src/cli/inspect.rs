@@ -30,6 +30,13 @@ pub fn check(settings: &Settings, words: &[String]) -> Result<(String, u8), CliE
     for file in checker.files(words)? {
         checker.file(&file);
     }
+    // A called workflow is judged with each of its callers.
+    let mut distinct: Vec<Diagnostic> = Vec::new();
+    for diagnostic in checker.diagnostics {
+        if !distinct.contains(&diagnostic) {
+            distinct.push(diagnostic);
+        }
+    }
     let format = match settings.format {
         Format::Json => CheckFormat::Json,
         Format::Sarif => CheckFormat::Sarif,
@@ -39,8 +46,8 @@ pub fn check(settings: &Settings, words: &[String]) -> Result<(String, u8), CliE
     };
     let colors = colors(settings.color, console::Term::stderr().is_term());
     Ok((
-        check::render(&checker.diagnostics, format, colors),
-        check::exit_code(&checker.diagnostics),
+        check::render(&distinct, format, colors),
+        check::exit_code(&distinct),
     ))
 }
 

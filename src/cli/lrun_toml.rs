@@ -31,6 +31,9 @@ pub fn read(text: &str, path: &Path) -> Result<Vec<Entry>, CliError> {
     })?;
     let mut entries = Vec::new();
     for (key, value) in table.get_ref() {
+        if key.get_ref() == super::environments::TABLE {
+            continue;
+        }
         let (line, place) = at(key.span().start);
         let flag = flags::by_long(key.get_ref()).ok_or_else(|| unknown(key.get_ref(), &place))?;
         let values = texts(flag, value)
@@ -129,6 +132,12 @@ mod tests {
             values("[matrix]\nos = [\"a\", 2]"),
             ["2: matrix=os:a", "2: matrix=os:2"]
         );
+    }
+
+    #[test]
+    fn environments_are_read_elsewhere() {
+        let text = "actor = \"a\"\n[environments.prod]\nsecret-file = \"x\"\n";
+        assert_eq!(values(text), ["1: actor=a"]);
     }
 
     #[test]

@@ -9,8 +9,10 @@ pub mod completions;
 mod doctor;
 mod dotenv;
 pub mod environment;
+pub mod environments;
 pub mod error;
 pub mod eval;
+mod failure;
 pub mod flags;
 mod folders;
 pub mod graph;
@@ -18,6 +20,7 @@ pub mod help;
 mod inspect;
 pub mod invocation;
 pub mod list;
+pub mod lock;
 mod lrun_toml;
 mod near;
 mod occasion;
@@ -34,12 +37,14 @@ pub mod table;
 pub mod values;
 mod words;
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use command::CommandKind;
 pub use environment::Environment;
 pub use error::CliError;
+use failure::Form;
 pub use invocation::{Invocation, parse};
 use settings::Color;
 pub use settings::Settings;
@@ -51,20 +56,32 @@ const WRONG: u8 = 2;
 
 /// Does what the process was asked for.
 pub fn main() -> ExitCode {
-    let asked = Environment::of_process()
-        .map_err(|error| CliError::new(format!("cannot tell the current folder: {error}")))
-        .and_then(|environment| {
-            let invocation = parse(std::env::args_os().skip(1).collect(), &environment)?;
-            announce(&invocation.settings);
-            dispatch(invocation, &environment)
-        });
-    match asked {
-        Ok(code) => ExitCode::from(code),
+    let environment = match Environment::of_process() {
+        Ok(environment) => environment,
         Err(error) => {
-            complain(&error);
-            ExitCode::from(WRONG)
+            let error = CliError::new(format!("cannot tell the current folder: {error}"));
+            return refuse(&error, Form::Text);
         }
+    };
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let invocation = match parse(args.clone(), &environment) {
+        Ok(invocation) => invocation,
+        Err(error) => return refuse(&error, Form::guess(&args, &environment)),
+    };
+    announce(&invocation.settings);
+    let form = Form::of(invocation.command, &invocation.settings);
+    match dispatch(invocation, &environment) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => refuse(&error, form),
     }
+}
+
+/// Tells people on stderr, and machines on stdout, why nothing was done.
+fn refuse(error: &CliError, form: Form) -> ExitCode {
+    // Whoever reads neither can still read the exit code.
+    drop(print(form.render(error).as_bytes()));
+    complain(error);
+    ExitCode::from(WRONG)
 }
 
 /// Calls the command.
@@ -108,6 +125,7 @@ fn dispatch(invocation: Invocation, environment: &Environment) -> Result<u8, Cli
             print(output.stdout.as_bytes())?;
             Ok(output.exit)
         }
+        CommandKind::Lock => lock::run(settings, environment, &words),
         CommandKind::List | CommandKind::Plan | CommandKind::Graph => {
             let text = outline::render(command, &settings, environment)?;
             print(text.as_bytes())

@@ -105,7 +105,7 @@ fn all(settings: &Settings) -> Result<Sketched, CliError> {
 fn of_event(settings: &Settings, environment: &Environment) -> Result<Sketched, CliError> {
     let occasion = occasion::decide(settings, environment)?;
     if report_diagnostics(settings, &occasion)? {
-        return Err(CliError::new("a selected workflow has errors"));
+        return Err(CliError::faulty(&occasion.diagnostics));
     }
     check_inputs(settings, &occasion)?;
     let sketched = sketch(settings, &occasion);

@@ -75,6 +75,11 @@ pub fn fill_in(
             }
         }
     }
+    take_token(settings, environment)
+}
+
+/// Gets `GITHUB_TOKEN` from `gh`, where the user wants that and gave none.
+pub fn take_token(settings: &mut Settings, environment: &Environment) -> Result<(), CliError> {
     if settings.token_from_gh && !settings.secrets.contains_key("GITHUB_TOKEN") {
         let token = gh_token(environment)?;
         settings

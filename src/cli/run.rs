@@ -12,10 +12,11 @@ use super::error::CliError;
 use super::occasion::{self, GivenInputs, Occasion};
 use super::prompt::{self, Question};
 use super::run_number;
-use super::settings::{self, Color, Content, PlatformTarget, Settings, Workspace};
+use super::settings::{self, Color, PlatformTarget, Settings, Workspace};
 use super::values::InputSource;
-use super::{chain, outline, project};
+use super::{chain, complain_with, lock, outline, project};
 use crate::action::local::LocalRepository;
+use crate::diagnostic::Diagnostic;
 use crate::event::Listener;
 use crate::executor::Stop;
 use crate::expr::Value;
@@ -25,6 +26,7 @@ use crate::plan::matrix::MatrixFilter;
 use crate::repo::payload::SourceRun;
 use crate::report::{self, Colors, Detail, JobName, Json, Live, Plain, Quiet};
 use crate::run::environment::{Inherit, inherited};
+use crate::run::mask::Masker;
 use crate::run::{self, Identity, Options, Provision, Selected, Work};
 use crate::workflow::InputType;
 use crate::workspace;
@@ -33,6 +35,9 @@ use crate::workspace;
 pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliError> {
     let occasion = occasion::decide(&settings, environment)?;
     if report_diagnostics(&settings, &occasion)? {
+        return Err(CliError::faulty(&occasion.diagnostics));
+    }
+    if held_by_lock(&settings, &occasion) {
         return Ok(2);
     }
     if !settings.matrix.is_empty()
@@ -143,6 +148,23 @@ pub fn report_diagnostics(settings: &Settings, occasion: &Occasion) -> Result<bo
     Ok(failed)
 }
 
+/// Draws what the lock file has against the run; true where nothing may start.
+pub fn held_by_lock(settings: &Settings, occasion: &Occasion) -> bool {
+    let workflows = occasion
+        .triggered()
+        .filter_map(|(file, _)| file.workflow.as_ref());
+    let found = lock::gate(settings, workflows).diagnostics;
+    let held = found.iter().any(Diagnostic::is_error);
+    let colors = colors(settings.color, console::Term::stderr().is_term());
+    for one in found
+        .iter()
+        .filter(|one| held && one.is_error() || !settings.quiet)
+    {
+        complain_with(&report::diagnostic::render(one, colors));
+    }
+    held
+}
+
 /// Asks for required inputs that nobody gave.
 fn ask_inputs(settings: &mut Settings, occasion: &Occasion) -> Result<(), CliError> {
     let given = GivenInputs::new(settings);
@@ -212,7 +234,10 @@ fn work(
             for lifted in &each.lifted {
                 notes.push(format!("{file}: {lifted} would have kept it out"));
             }
-        } else if !occasion.selection.ignored.contains(&each.index) {
+        } else if !occasion.selection.ignored.contains(&each.index)
+            // What the run calls is not left out.
+            && !occasion.called.has(file)
+        {
             let reason = match &each.help {
                 Some(help) => format!("{} ({help})", each.reason),
                 None => each.reason.clone(),
@@ -223,8 +248,17 @@ fn work(
     if !settings.found_env.is_empty() {
         let names: Vec<&str> = settings.found_env.keys().map(String::as_str).collect();
         notes.push(format!(
-            ".env adds {}, which GitHub does not have",
+            ".env adds {} below the workflow's own env, which GitHub does not have",
             names.join(", ")
+        ));
+    }
+    if settings.workspace == Workspace::Copy
+        && let Some(repo) = &occasion.repo
+        && repo.is_below_top_level(&settings.root)
+    {
+        notes.push(format!(
+            "jobs get {} alone, without .git: it lies below the top level of its repository",
+            settings.root.display()
         ));
     }
     let command = rerun_command(settings);
@@ -247,33 +281,19 @@ fn work(
 fn rerun_command(settings: &Settings) -> String {
     let mut words = vec!["lrun".to_owned()];
     words.extend(settings.event.clone());
-    if let settings::WorkflowChoice::File {
-        path,
-        from_command_line: true,
-    } = &settings.workflows
-    {
-        words.push("-W".to_owned());
-        words.push(project::display(path, &settings.calling));
-    }
-    match settings.content {
-        Content::WorkingTree => {}
-        Content::Staged => words.push("--staged".to_owned()),
-        Content::Clean => words.push("--clean".to_owned()),
-    }
-    if let Some(given) = &settings.payload {
-        words.push("-e".to_owned());
-        words.push(project::display(&given.file, &settings.calling));
-    }
-    if let Some(cron) = &settings.cron {
-        words.extend(["--cron".to_owned(), cron.clone()]);
-    }
+    words.extend(settings.typed.iter().cloned());
+    // Those that were asked for are in it too.
     for (name, input) in &settings.inputs {
         if input.source == InputSource::CommandLine {
             words.push("--input".to_owned());
             words.push(format!("{name}={}", input.value));
         }
     }
-    shell_words::join(words)
+    let masker = Masker::new();
+    for (name, secret) in &settings.secrets {
+        masker.add_secret(name, secret.expose());
+    }
+    masker.mask(&shell_words::join(words)).into_owned()
 }
 
 fn options(

@@ -81,6 +81,12 @@ pub struct Settings {
     /// `--context` of `lrun eval`.
     pub context: Option<PathBuf>,
     pub trace: bool,
+    /// Every selected workflow runs locked commits only.
+    pub locked: bool,
+    /// `--check`, `--verify` and `--relock` of `lrun lock`.
+    pub lock: LockWish,
+    /// `--api-url` of `lrun lock`.
+    pub api_url: Option<String>,
     pub color: Color,
     /// stdout is a terminal.
     pub is_terminal: bool,
@@ -88,10 +94,20 @@ pub struct Settings {
     pub can_ask: bool,
     pub cache_dir: PathBuf,
     pub data_dir: PathBuf,
+    /// The flags of the command line that a further run needs, but its jobs and inputs.
+    pub typed: Vec<String>,
     /// Settings files that were read.
     pub files: Vec<PathBuf>,
     /// To be said on stderr before anything else; `Debug` ones under `-v` only.
     pub notices: Vec<Notice>,
+}
+
+/// What `lrun lock` is asked for; nothing: to write the file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LockWish {
+    pub check: bool,
+    pub verify: bool,
+    pub relock: bool,
 }
 
 /// What `-W` says.
@@ -203,7 +219,7 @@ impl Settings {
         settings.platforms = choice::platforms(&mut sources)?;
         settings.matrix = choice::matrix(&mut sources)?;
         settings.local_repositories = choice::local_repositories(&mut sources)?;
-        if runs_workflows(kind) || kind == CommandKind::Check {
+        if runs_workflows(kind) || matches!(kind, CommandKind::Check | CommandKind::Lock) {
             settings.workflows = choice::workflows(&sources, &settings.root)?;
         }
         if runs_workflows(kind) {
@@ -212,13 +228,14 @@ impl Settings {
         settings.private_files = values::private_files(&sources, &settings.root);
         if matches!(
             kind,
-            CommandKind::Run | CommandKind::Plan | CommandKind::Eval
+            CommandKind::Run | CommandKind::Plan | CommandKind::Eval | CommandKind::Lock
         ) {
-            values::read(&mut settings, &mut sources, environment, kind)?;
+            values::read(&mut settings, &mut sources, environment)?;
         }
         if sources.is_on("insecure-secrets") {
             sources.warn("--insecure-secrets: secrets are masked all the same");
         }
+        settings.typed = sources.typed();
         settings.files = sources.files;
         settings.notices = sources.notices;
         Ok(settings)
@@ -258,6 +275,13 @@ impl Settings {
         self.why = sources.text("why");
         self.context = sources.scalar("context").map(Assignment::path);
         self.trace = sources.is_on("trace");
+        self.locked = sources.is_on("locked");
+        self.lock = LockWish {
+            check: sources.is_on("check"),
+            verify: sources.is_on("verify"),
+            relock: sources.is_on("relock"),
+        };
+        self.api_url = sources.text("api-url");
         self.color = color(environment);
         self.is_terminal = environment.stdout_is_terminal;
         self.can_ask = environment.stdin_is_terminal && environment.stderr_is_terminal;

@@ -73,6 +73,26 @@ impl Assignment {
     pub fn is_on(&self) -> bool {
         flags::boolean(&self.value).unwrap_or(false)
     }
+
+    /// As it is typed; a secret without its value.
+    fn words(&self) -> Vec<String> {
+        let long = self.flag.long;
+        if !self.flag.kind.takes_word() {
+            return match self.value.as_str() {
+                "true" => vec![format!("--{long}")],
+                value => vec![format!("--{long}={value}")],
+            };
+        }
+        let value = match self.value.split_once('=') {
+            Some((name, _)) if long == "secret" => name.to_owned(),
+            _ => self.value.clone(),
+        };
+        let name = match self.flag.short {
+            Some(short) => format!("-{short}"),
+            None => format!("--{long}"),
+        };
+        vec![name, value]
+    }
 }
 
 /// A line for the user that stops nothing.
@@ -84,6 +104,16 @@ pub struct Notice {
 
 /// Flags that answer at once: an `LRUN_VERSION` means something else.
 const AT_ONCE: [&str; 4] = ["help", "version", "man-page", "list-options"];
+
+/// Flags that a further run of some jobs says anew, or that only tell how to print.
+const NOT_AGAIN: [&str; 6] = [
+    "job",
+    "input",
+    "quiet",
+    "verbose",
+    "json",
+    "log-prefix-job-id",
+];
 
 /// Every value that any source gives, the winning ones last.
 #[derive(Debug, Default)]
@@ -158,6 +188,22 @@ impl Sources {
         } else {
             values
         }
+    }
+
+    /// The flags of the command line as one types them, but those of [`NOT_AGAIN`].
+    pub fn typed(&self) -> Vec<String> {
+        let counts = |one: &Assignment| {
+            one.flag.kind.is_many()
+                || self
+                    .last(one.flag.long)
+                    .is_some_and(|last| std::ptr::eq(last, one))
+        };
+        self.assignments
+            .iter()
+            .filter(|one| one.origin.is_command_line() && one.flag.status == Status::Works)
+            .filter(|one| !NOT_AGAIN.contains(&one.flag.long) && counts(one))
+            .flat_map(Assignment::words)
+            .collect()
     }
 
     /// Which of two flags that say the same thing was set last.

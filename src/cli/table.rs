@@ -64,7 +64,7 @@ pub const FLAGS: &[Flag] = &[
     Flag::switch("watch", "Run again whenever a file changes")
         .short('w')
         .later(),
-    Flag::switch("locked", "Use only actions that the lock file pins").later(),
+    Flag::switch("locked", "Use only actions that the lock file pins"),
     // Values.
     Flag::list(
         "secret",
@@ -358,11 +358,11 @@ pub const FLAGS: &[Flag] = &[
     Flag::scalar(
         "format",
         "FORMAT",
-        "Form of the output of graph (text, mermaid, dot) and check (text, json, sarif, github)",
+        "Form of the output of graph (text, mermaid, dot), check and lock (text, json, sarif, github)",
     )
     .default("text")
     .choices(&["text", "mermaid", "dot", "json", "sarif", "github"])
-    .only(&[CommandKind::Graph, CommandKind::Check])
+    .only(&[CommandKind::Graph, CommandKind::Check, CommandKind::Lock])
     .under(Heading::Output),
     Flag::scalar("why", "JOB", "Explain why this job would run or not")
         .only(&[CommandKind::Plan])
@@ -377,6 +377,29 @@ pub const FLAGS: &[Flag] = &[
     Flag::switch("trace", "Print each part of the expression with its value")
         .only(&[CommandKind::Eval])
         .under(Heading::Output),
+    // The lock file.
+    Flag::switch(
+        "check",
+        "See that the lock file covers all workflows, without the network",
+    )
+    .only(&[CommandKind::Lock])
+    .under(Heading::Network),
+    Flag::switch(
+        "verify",
+        "See that tags and branches still name the locked commits",
+    )
+    .only(&[CommandKind::Lock])
+    .under(Heading::Network),
+    Flag::switch("relock", "Look up every ref anew")
+        .only(&[CommandKind::Lock])
+        .under(Heading::Network),
+    Flag::scalar(
+        "api-url",
+        "URL",
+        "Address of the REST API that tells ids of repositories",
+    )
+    .only(&[CommandKind::Lock])
+    .under(Heading::Network),
     // Commands as flags.
     Flag::switch("list", "The same as `lrun list`")
         .short('l')

@@ -5,13 +5,11 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
-use super::command::CommandKind;
 use super::dotenv::{self, Entry};
 use super::environment::Environment;
 use super::error::CliError;
 use super::settings::Settings;
 use super::sources::{Assignment, Origin, Sources};
-use crate::event::Level;
 
 /// A text that is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -106,11 +104,9 @@ pub fn read(
     settings: &mut Settings,
     sources: &mut Sources,
     environment: &Environment,
-    kind: CommandKind,
 ) -> Result<(), CliError> {
     let root = settings.root.clone();
     let mut reader = Reader {
-        is_run: kind == CommandKind::Run,
         sources,
         environment,
         root,
@@ -122,7 +118,6 @@ pub fn read(
 }
 
 struct Reader<'a> {
-    is_run: bool,
     sources: &'a mut Sources,
     environment: &'a Environment,
     root: PathBuf,
@@ -211,14 +206,6 @@ impl Reader<'_> {
                     .into_iter()
                     .map(|entry| (entry.name, entry.value)),
             );
-        }
-        if self.is_run && !settings.found_env.is_empty() {
-            let names: Vec<&str> = settings.found_env.keys().map(String::as_str).collect();
-            let text = format!(
-                ".env adds {} below the workflow's own env",
-                names.join(", ")
-            );
-            self.sources.say(Level::Notice, text);
         }
         for asked in self.list("env") {
             let (name, value) = match asked.value.split_once('=') {
@@ -407,12 +394,12 @@ impl Reader<'_> {
     }
 }
 
-enum FileProblem {
+pub(super) enum FileProblem {
     Reading(std::io::Error),
     Content(dotenv::Mistake),
 }
 
-fn read_file(path: &Path) -> Result<dotenv::Contents, FileProblem> {
+pub(super) fn read_file(path: &Path) -> Result<dotenv::Contents, FileProblem> {
     let bytes = std::fs::read(path).map_err(FileProblem::Reading)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];

@@ -36,7 +36,7 @@ pub fn unavailable(
 fn needs_engine(what: &str) -> Unavailable {
     Unavailable {
         reason: format!("{what} needs a container engine, and none is used"),
-        help: "jobs run on the host here; take it out, or guard it with `if: ${{ !env.ACT }}` in a job of its own"
+        help: "jobs run on the host here; take it out, or guard its job with `if: github.actor != 'nektos/act'`"
             .into(),
     }
 }

@@ -50,6 +50,11 @@ impl Library {
         self.reading(uses)?.workflow.as_ref()
     }
 
+    /// Whether a file is among them, by its path from the root.
+    pub fn has(&self, path: &str) -> bool {
+        self.readings.contains_key(path)
+    }
+
     fn reading(&self, uses: &str) -> Option<&Arc<Reading>> {
         match callee(uses) {
             Callee::Local(path) => self.readings.get(&path),

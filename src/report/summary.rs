@@ -117,9 +117,8 @@ impl Summary {
         }
         _ = writeln!(text, "\n{}", colors.paint(Tint::Bold, "Annotations"));
         for (key, remark) in all.into_iter().take(ANNOTATIONS) {
-            let shown = wording::annotation(remark, colors);
-            let first = shown.lines().next().unwrap_or_default();
-            _ = writeln!(text, "  {}: {}", self.name(key), tame(first));
+            let shown = wording::annotation_line(remark, colors);
+            _ = writeln!(text, "  {}: {}", self.name(key), tame(&shown));
         }
         if count > ANNOTATIONS {
             _ = writeln!(text, "  … and {} more", count - ANNOTATIONS);

@@ -204,6 +204,15 @@ pub fn annotation(it: &Annotation, colors: Colors) -> String {
     line
 }
 
+/// The same on one line: the first of a long message, with its place.
+pub fn annotation_line(it: &Annotation, colors: Colors) -> String {
+    let mut first = it.clone();
+    first
+        .message
+        .truncate(it.message.trim_end().find('\n').unwrap_or(it.message.len()));
+    annotation(&first, colors)
+}
+
 /// `file:line:column` as far as it is known.
 fn place(it: &Annotation) -> Option<String> {
     let mut place = it.file.clone()?;
@@ -271,4 +280,27 @@ pub fn unavailable(kind: &EventKind, colors: Colors) -> Vec<String> {
         lines.push(format!("{}: {help}", colors.paint(Tint::Cyan, "help")));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_annotation_keeps_its_place_on_one_line() {
+        let long = Annotation {
+            level: Level::Notice,
+            message: "hello\n two".into(),
+            title: None,
+            file: Some("x.rs".into()),
+            line: Some(2),
+            end_line: None,
+            column: None,
+            end_column: None,
+        };
+        assert_eq!(
+            annotation_line(&long, Colors::Off),
+            "notice: hello (x.rs:2)"
+        );
+    }
 }

@@ -192,7 +192,7 @@ impl Job {
         };
         let process = self.machine.exec(command, output, &stop);
         tokio::pin!(process);
-        let mut listening = !self.cancel.is_cancelled();
+        let mut listening = true;
         loop {
             tokio::select! {
                 biased;

@@ -28,18 +28,23 @@ mod call;
 mod checkout;
 mod command_files;
 mod composite;
+pub mod concurrency;
 mod context;
 mod directories;
 pub mod emitter;
 pub mod environment;
 pub mod file_command;
 pub mod github;
+pub mod hook;
 mod inputs;
 mod invocation;
 mod job;
+pub mod job_environment;
 mod leg;
+pub mod limit;
 mod log;
 pub mod mask;
+pub mod matcher;
 mod node_action;
 pub mod options;
 pub mod output_line;
@@ -235,6 +240,26 @@ fn announce(run: &Run, work: &Work) {
         let text = run.masker.mask(note).into_owned();
         run.emitter.note(Level::Notice, text);
     }
+    hint_at_token(run, work);
+}
+
+/// DESIGN 7: no token is picked up silently, and a workflow that reads one is told so.
+fn hint_at_token(run: &Run, work: &Work) {
+    let secrets = &run.options.secrets;
+    if secrets.get("GITHUB_TOKEN").is_some_and(|it| !it.is_empty()) {
+        return;
+    }
+    let reads = |selected: &&Selected| {
+        let text = selected.workflow.source.text.to_ascii_lowercase();
+        text.contains("secrets.github_token") || text.contains("github.token")
+    };
+    if let Some(selected) = work.selected.iter().find(reads) {
+        let text = format!(
+            "{} reads GITHUB_TOKEN, which is empty here: give one with -s GITHUB_TOKEN or --github-token gh",
+            selected.workflow.source.path
+        );
+        run.emitter.note(Level::Notice, text);
+    }
 }
 
 /// `ACTIONS_STEP_DEBUG` as a secret or a variable; the secret wins (SPEC H-2).
@@ -358,6 +383,7 @@ impl Run {
     /// Two legs with one display name get different keys.
     fn unique_key(&self, mut key: JobKey) -> JobKey {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        key.key = Arc::from(self.masker.mask(&key.key).as_ref());
         let name = Arc::clone(&key.key);
         let mut number = 1;
         while !keys.insert(key.clone()) {

@@ -202,7 +202,7 @@ async fn decide(
 }
 
 fn skip(run: &Run, invocation: &Invocation, job: &Job, reason: &str) {
-    let key = invocation.key(&static_name(job), &job.id);
+    let key = invocation.key(&run.masker.mask(&static_name(job)), &job.id);
     run.emitter.job(
         &key,
         EventKind::JobSkipped {
@@ -213,7 +213,7 @@ fn skip(run: &Run, invocation: &Invocation, job: &Job, reason: &str) {
 
 /// A job that fails before it starts: its `if` or its matrix can not be evaluated.
 fn refuse(run: &Run, invocation: &Invocation, job: &Job, error: &EvalError) {
-    let key = invocation.key(&static_name(job), &job.id);
+    let key = invocation.key(&run.masker.mask(&static_name(job)), &job.id);
     let found = annotation_of(error, &run.masker);
     run.emitter.job(
         &key,

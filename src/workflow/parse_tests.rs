@@ -236,3 +236,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn w8_a_merge_key_is_explained_where_it_stands() {
+    let reading = reading(
+        "on: push\nenv: &env {A: 1}\njobs:\n  a:\n    runs-on: x\n    env:\n      <<: *env\n    steps: [{run: a}]\n",
+    );
+    let [one] = reading.diagnostics.as_slice() else {
+        panic!("{:#?}", reading.diagnostics)
+    };
+    assert_eq!(one.message, "A mapping was not expected");
+    assert_eq!(one.labels[0].text, "merged here");
+    assert!(one.help[0].contains("no merge keys"), "{:?}", one.help);
+}

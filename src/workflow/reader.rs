@@ -160,7 +160,11 @@ impl Reader {
                     self.unexpected_key(key.span, &name, &mappings, &all);
                     continue;
                 };
+            let before = self.diagnostics.len();
             let value = self.read(value, definition, contexts);
+            if name == "<<" {
+                self.explain_merge(key.span, before);
+            }
             tokens.push((token(TokenKind::String(name)), value));
         }
         self.complete(span, &mappings, &keys, has_expression_key);
@@ -233,12 +237,24 @@ impl Reader {
             diagnostic =
                 diagnostic.help(format!("`{name}` can not stand beside the keys above it"));
         } else if name == "<<" {
-            diagnostic =
-                diagnostic.help("GitHub has no merge keys: repeat the keys, or alias whole values");
+            diagnostic = diagnostic.help(NO_MERGE);
         } else if !known.is_empty() {
             diagnostic = diagnostic.help(format!("expected one of {}", listed(&known)));
         }
         self.report(diagnostic);
+    }
+
+    /// What is wrong with the value of a `<<` lies where its anchor stands (SPEC W-8).
+    fn explain_merge(&mut self, span: Span, first: usize) {
+        for diagnostic in self.diagnostics.iter_mut().skip(first) {
+            if diagnostic.span != Some(span) {
+                diagnostic.labels.push(crate::diagnostic::Label {
+                    span,
+                    text: "merged here".into(),
+                });
+            }
+            diagnostic.help = vec![NO_MERGE.into()];
+        }
     }
 
     fn explain_duplicate(&mut self, name: &str, tokens: &[(Token, Token)]) {
@@ -392,6 +408,7 @@ impl Reader {
     }
 }
 
+const NO_MERGE: &str = "GitHub has no merge keys: repeat the keys, or alias whole values";
 const NOT_ALLOWED: &str = "A template expression is not allowed in this context";
 
 fn fits(shape: &Shape, kind: &TokenKind) -> bool {

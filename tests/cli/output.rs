@@ -165,3 +165,142 @@ fn json_holds_errors_too() {
         serde_json::from_str::<serde_json::Value>(line).unwrap();
     }
 }
+
+#[test]
+fn the_command_that_runs_again_is_the_one_that_was_typed() {
+    let events = two()
+        .args([
+            "push",
+            "--env",
+            "A=b c",
+            "--matrix",
+            "os:x",
+            "--skip-unavailable",
+            "-s",
+            "TOKEN=hush",
+            "--var",
+            "V=is hush",
+            "-j",
+            "two",
+        ])
+        .workflow(
+            "two.yml",
+            &TWO.replace("  one:\n", "  one:\n    strategy: {matrix: {os: [x, y]}}\n"),
+        )
+        .events();
+    assert_eq!(events.code, Some(1));
+    assert_eq!(
+        events.all.last().unwrap()["rerun"],
+        "lrun push --env 'A=b c' --matrix os:x --skip-unavailable -s TOKEN --var 'V=is ***' -j two"
+    );
+}
+
+#[test]
+fn json_holds_the_errors_too() {
+    let refused = Lrun::new()
+        .workflow("two.yml", TWO)
+        .args(["release"])
+        .events();
+    assert_eq!(refused.code, Some(2));
+    assert_eq!(refused.all.len(), 1);
+    let event = &refused.all[0];
+    assert_eq!(event["kind"], "run.refused");
+    assert_eq!(event["exit_code"], 2);
+    assert_eq!(
+        event["message"],
+        "no workflow lists the event 'release'; listed: push"
+    );
+
+    let broken = Lrun::new()
+        .workflow(
+            "broken.yml",
+            "on: push\njobs: {x: {runs-on: a, step: []}}\n",
+        )
+        .args(["push"])
+        .events();
+    assert_eq!(broken.code, Some(2));
+    let diagnostic = &broken.all[0]["diagnostics"][0];
+    assert_eq!(diagnostic["file"], ".github/workflows/broken.yml");
+    assert_eq!(
+        (&diagnostic["line"], &diagnostic["column"]),
+        (&2.into(), &24.into())
+    );
+
+    for command in ["list", "plan", "graph"] {
+        let ended = Lrun::new()
+            .workflow("two.yml", TWO)
+            .args([command, "--json", "-j", "absent"])
+            .run();
+        assert_eq!(ended.code, Some(2), "{command}");
+        let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(
+            document["error"]["message"], "no workflow has a job 'absent'",
+            "{command}"
+        );
+        assert!(ended.stderr.contains("no workflow has a job"), "{command}");
+    }
+}
+
+#[test]
+fn a_called_workflow_is_not_said_to_be_left_out() {
+    let ended = Lrun::new()
+        .workflow(
+            "top.yml",
+            "on: push\njobs: {a: {uses: $/.github/workflows/called.yml}}\n",
+        )
+        .workflow(
+            "called.yml",
+            "on: workflow_call\njobs: {b: {runs-on: self-hosted, steps: [{run: echo called}]}}\n",
+        )
+        .workflow(
+            "other.yml",
+            "on: workflow_call\njobs: {c: {runs-on: self-hosted, steps: [{run: echo}]}}\n",
+        )
+        .commit()
+        .args(["push"])
+        .run();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.contains("[a / b] called"), "{}", ended.stdout);
+    assert!(ended.stderr.contains("other.yml is skipped"));
+    assert!(!ended.stderr.contains("called.yml is skipped"));
+}
+
+#[test]
+fn check_says_everything_once() {
+    let call = |event: &str, next: &str| {
+        format!("on: {event}\njobs: {{a: {{uses: ./.github/workflows/{next}.yml}}}}\n")
+    };
+    let ended = Lrun::new()
+        .workflow("a.yml", &call("push", "b"))
+        .workflow("b.yml", &call("workflow_call", "absent"))
+        .args(["check", "--format", "json"])
+        .run();
+    let list: Vec<serde_json::Value> = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(list.len(), 1, "{list:#?}");
+    assert_eq!(list[0]["file"], ".github/workflows/b.yml");
+}
+
+#[test]
+fn a_root_below_the_top_level_is_announced() {
+    let push = |folder: &str| {
+        Lrun::new()
+            .workflow("two.yml", TWO)
+            .file("part/.github/workflows/two.yml", TWO)
+            .commit()
+            .folder(folder)
+            .args(["push", "-j", "one"])
+            .run()
+            .stderr
+    };
+    assert!(push("part").contains("part alone, without .git"));
+    assert!(!push(".").contains("without .git"));
+}
+
+#[test]
+fn what_a_found_env_file_adds_is_said_once() {
+    let ended = two()
+        .file(".env", "FOUND=1\n")
+        .args(["push", "-j", "one"])
+        .run();
+    assert_eq!(ended.stderr.matches("FOUND").count(), 1, "{}", ended.stderr);
+}

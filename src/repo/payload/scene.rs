@@ -132,7 +132,7 @@ impl<'a> Scene<'a> {
         let sha = self.commit_or_head(&git_ref, &mut notes);
         if sha != self.head {
             notes.push(format!(
-                "{} runs on {}: ref and sha are those of {}, the files are those that are here",
+                "{} runs on {}: ref, sha and what a checkout gives are those of {}, the workflows are those that are here",
                 self.request.event,
                 self.default_branch(),
                 self.default_branch(),
