@@ -54,12 +54,12 @@ mod tests {
         fs::set_permissions(tree.join("dist/run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
         symlink("dist/run.sh", tree.join("run")).unwrap();
         for git_ref in ["v1/x", "v1"] {
-            let made = place(&actions, "o", "r", git_ref);
-            copy_tree(&tree, &made).unwrap();
-            let script = made.join("dist/run.sh");
+            let copy = place(&actions, "o", "r", git_ref);
+            copy_tree(&tree, &copy).unwrap();
+            let script = copy.join("dist/run.sh");
             let mode = fs::metadata(&script).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o755, "{git_ref}");
-            let link = fs::read_link(made.join("run")).unwrap();
+            let link = fs::read_link(copy.join("run")).unwrap();
             assert_eq!(link, Path::new("dist/run.sh"), "{git_ref}");
             fs::write(&script, "mine").unwrap();
         }

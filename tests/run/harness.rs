@@ -335,6 +335,7 @@ fn options(place: &Path, root: &Path) -> Options {
             with_ignored: false,
             exclude: Vec::new(),
             cache: place.join("cache"),
+            ..workspace::Options::default()
         },
         bind: false,
         parallel: 8,
