@@ -331,7 +331,6 @@ fn options(place: &Path, root: &Path) -> Options {
             index_file: None,
             below_top_level: false,
             content: Content::default(),
-            merge: None,
             with_ignored: false,
             exclude: Vec::new(),
             cache: place.join("cache"),
