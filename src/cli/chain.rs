@@ -39,11 +39,15 @@ pub fn follow(settings: &Settings, environment: &Environment, first: Done) -> Re
                 if is_signal(code) {
                     return Ok(code);
                 }
-                if report_diagnostics(&settings, &occasion)? || held_by_lock(&settings, &occasion) {
+                let gate = match report_diagnostics(&settings, &occasion)? {
+                    true => None,
+                    false => held_by_lock(&settings, &occasion),
+                };
+                let Some(gate) = gate else {
                     code = worse(code, 2);
                     continue;
-                }
-                let done = go(&mut settings.clone(), environment, &occasion)?;
+                };
+                let done = go(&mut settings.clone(), environment, &occasion, &gate)?;
                 code = worse(code, done.exit_code);
                 next.extend(done.sources);
             }
