@@ -501,7 +501,7 @@ fn remote() -> Vec<Row> {
             .is("--github-instance git.example.org", |s| {
                 assert_eq!(s.github_instance.as_deref(), Some("git.example.org"))
             }),
-        row("2: with another server, some actions come from github.com").is(
+        row("2: --replace-ghe-action-with-github-com and --replace-ghe-action-token-with-github-com").is(
             "--replace-ghe-action-with-github-com o/a --replace-ghe-action-with-github-com o/b \
              --replace-ghe-action-token-with-github-com t",
             |s| {
