@@ -185,6 +185,7 @@ fn red() -> Vec<Event> {
     );
     let started = EventKind::JobStarted {
         runs_on: vec!["ubuntu-latest".into()],
+        permissions: vec![],
     };
     story.tell(Some(&build), None, started.clone());
     story.tell(Some(&test), None, started);

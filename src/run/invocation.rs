@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::concurrency::Outer;
 use super::context::Contexts;
+use crate::action::{Origin, Pins};
 use crate::event::{Conclusion, JobKey};
 use crate::expr::{Object, Value};
 use crate::plan::GithubEvent;
@@ -39,6 +40,10 @@ pub(super) struct Invocation {
     pub group: OnceLock<Outer>,
     /// What GitHub's token could do where a job does not say.
     pub grant: Grant,
+    /// Commits that the lock file gives.
+    pub pins: Option<Pins>,
+    /// The repository that the workflow's file is of, if it is not the own one.
+    pub origin: Option<Origin>,
 }
 
 impl Invocation {

@@ -163,7 +163,7 @@ fn terms(plan: &LegPlan, definition: &StepsJob) -> Result<Terms, EvalError> {
         .options
         .machines
         .place(&runs_on.labels, runs_on.group.as_deref());
-    let obstacle = availability::obstacle(&plan.run, definition, &evaluator)?;
+    let obstacle = availability::obstacle(&plan.run, &plan.invocation, definition, &evaluator)?;
     let is_self_hosted = |label: &String| label.eq_ignore_ascii_case("self-hosted");
     let (timeout, warning) = limit::job_minutes(
         timeout.unwrap_or(JOB_MINUTES),

@@ -55,6 +55,7 @@ pub mod output_line;
 mod post;
 mod pre;
 mod process;
+mod remote;
 mod schedule;
 mod script;
 mod secret_form;
@@ -344,6 +345,8 @@ impl Run {
                 Some(permissions) => permissions.grant.clone(),
                 None => PermissionsPolicy::default().grant(),
             },
+            pins: selected.pins.clone(),
+            origin: None,
         }
     }
 
