@@ -2,6 +2,7 @@ complete -c lrun -s j -l job -d 'Run this job with the jobs that it needs; may b
 complete -c lrun -s W -l workflows -d 'Take workflows from this file or folder [default: .github/workflows]' -r -F
 complete -c lrun -l matrix -d 'Keep only the matrix legs with this value' -r
 complete -c lrun -s e -l eventpath -d 'Merge this JSON payload over the one made from git' -r -F
+complete -c lrun -l cron -d 'With the event schedule: fire this entry instead of each workflow\'s first' -r
 complete -c lrun -l concurrent-jobs -d 'Run at most N jobs at once; 0 means one per processor [default: 0]' -r
 complete -c lrun -s s -l secret -d 'Set a secret; without a value read that variable, or ask' -r
 complete -c lrun -l secret-file -d 'Read secrets from this file [default: .secrets]' -r -F
@@ -17,6 +18,7 @@ complete -c lrun -l defaultbranch -d 'Name the default branch of the repository'
 complete -c lrun -l remote-name -d 'Take owner and name of the repository from this git remote [default: origin]' -r
 complete -c lrun -l delimiters -d 'Read only `${{ }}` (github), or `$<< >>` too (both): both, github [default: both]' -r -f -a "both\t''
 github\t''"
+complete -c lrun -l github-instance -d 'Work against another GitHub server' -r
 complete -c lrun -s P -l platform -d 'Serve a runs-on label by this image, or by `host`' -r
 complete -c lrun -l backend -d 'Where jobs run: auto, host [default: auto]' -r -f -a "auto\t''
 host\t''"
@@ -24,6 +26,9 @@ complete -c lrun -s C -l directory -d 'Enter this folder first' -r -f -a "(__fis
 complete -c lrun -l workspace -d 'Give jobs a copy of the tree, or the tree itself (bind): copy, bind [default: copy]' -r -f -a "copy\t''
 bind\t''"
 complete -c lrun -l local-repository -d 'Serve an action repository from a folder' -r
+complete -c lrun -l action-cache-path -d 'Where actions are cached' -r -f -a "(__fish_complete_directories)"
+complete -c lrun -l replace-ghe-action-with-github-com -d 'Take this action from github.com' -r
+complete -c lrun -l replace-ghe-action-token-with-github-com -d 'Token for those actions' -r
 complete -c lrun -l format -d 'Form of the output of graph (text, mermaid, dot), check and lock (text, json, sarif, github) [default: text]' -r -f -a "text\t''
 mermaid\t''
 dot\t''
@@ -33,6 +38,7 @@ github\t''"
 complete -c lrun -l why -d 'Explain why this job would run or not' -r
 complete -c lrun -l context -d 'Named values for the expression: a JSON object' -r -F
 complete -c lrun -l api-url -d 'Address of the REST API that tells ids of repositories' -r
+complete -c lrun -l chain -d 'Then run the workflows that list workflow_run for those that ran'
 complete -c lrun -l detect-event -d 'Without an event, take the first that the workflows list'
 complete -c lrun -l skip-unavailable -d 'Count legs that this machine cannot serve as absent'
 complete -c lrun -l locked -d 'Use only actions that the lock file pins'
@@ -43,7 +49,9 @@ complete -c lrun -l clean -d 'Take exactly the commit, without uncommitted chang
 complete -c lrun -l staged -d 'Take exactly the index, for pre-commit hooks'
 complete -c lrun -l with-ignored -d 'Take ignored files too'
 complete -c lrun -l use-gitignore -d 'Leave ignored files out; =false is --with-ignored'
+complete -c lrun -l no-skip-checkout -d 'Run the real actions/checkout'
 complete -c lrun -l offline -d 'Never touch the network'
+complete -c lrun -l action-offline-mode -d 'Use cached actions without asking whether they moved'
 complete -c lrun -s q -l quiet -d 'Print nothing of a green run, and the last lines of failed steps'
 complete -c lrun -s v -l verbose -d 'Print debug lines'
 complete -c lrun -l json -d 'Print JSON for programs'

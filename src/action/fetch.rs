@@ -87,7 +87,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Values by key, each made once, other askers waiting for it.
 #[derive(Debug)]
-struct Once<K, V>(Mutex<HashMap<K, Arc<OnceLock<V>>>>);
+pub(super) struct Once<K, V>(Mutex<HashMap<K, Arc<OnceLock<V>>>>);
 
 impl<K, V> Default for Once<K, V> {
     fn default() -> Self {
@@ -100,7 +100,7 @@ impl<K: Eq + Hash, V: Clone> Once<K, V> {
         Arc::clone(lock(&self.0).entry(key).or_default())
     }
 
-    fn get(&self, key: K, make: impl FnOnce() -> V) -> V {
+    pub(super) fn get(&self, key: K, make: impl FnOnce() -> V) -> V {
         self.cell(key).get_or_init(make).clone()
     }
 

@@ -11,6 +11,7 @@ pub mod manifest;
 pub mod node_download;
 pub mod reference;
 pub mod remote;
+mod remote_copy;
 mod remote_refs;
 mod remote_walk;
 

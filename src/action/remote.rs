@@ -10,10 +10,11 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::cache::{Cache, Repository};
-use super::fetch::{Announce, Counts, FetchOptions, Fetched, Fetcher, Network};
+use super::fetch::{Announce, Counts, FetchOptions, Fetched, Fetcher, Network, Once};
 use super::fetch_error::FetchError;
 use super::git_command::{Credential, Git};
 use super::local::LocalRepository;
+use super::remote_copy;
 use super::remote_walk;
 use super::{NodeVersion, Reference};
 use crate::diagnostic::Diagnostic;
@@ -116,6 +117,7 @@ pub struct RemoteActions {
     fetcher: Fetcher,
     workflows: Mutex<IndexMap<String, Arc<Reading>>>,
     nodes: Mutex<BTreeSet<NodeVersion>>,
+    copies: Once<PathBuf, Result<(), FetchError>>,
 }
 
 impl RemoteActions {
@@ -143,6 +145,7 @@ impl RemoteActions {
             fetcher,
             workflows: Mutex::default(),
             nodes: Mutex::default(),
+            copies: Once::default(),
         }
     }
 
@@ -161,6 +164,11 @@ impl RemoteActions {
             });
         }
         self.fetcher.fetch(&self.repository(owner, repo)?, git_ref)
+    }
+
+    /// Whether the user named a folder for this repository at this ref.
+    pub fn stands_in(&self, owner: &str, repo: &str, git_ref: &str) -> bool {
+        self.stand_in(owner, repo, git_ref).is_some()
     }
 
     /// What [`Self::fetch`] gave, if anybody asked before; never blocks for long.
@@ -182,6 +190,26 @@ impl RemoteActions {
     /// The files of a repository at a ref, if they are here.
     pub fn folder(&self, owner: &str, repo: &str, git_ref: &str) -> Option<PathBuf> {
         Some(self.known(owner, repo, git_ref)?.ok()?.folder)
+    }
+
+    /// A copy of a repository for one job, below its `_actions` folder: an action may write beside itself, and the cache
+    /// is everybody's. Made once; blocks. A folder that stands in is used as it is.
+    pub fn copy(
+        &self,
+        owner: &str,
+        repo: &str,
+        git_ref: &str,
+        actions: &Path,
+    ) -> Result<PathBuf, FetchError> {
+        let fetched = self.fetch(owner, repo, git_ref)?;
+        if self.stand_in(owner, repo, git_ref).is_some() {
+            return Ok(fetched.folder);
+        }
+        let place = remote_copy::place(actions, owner, repo, git_ref);
+        let copied = self.copies.get(place.clone(), || {
+            Ok(remote_copy::copy_tree(&fetched.folder, &place)?)
+        });
+        copied.map(|()| place)
     }
 
     /// Which commit a ref is in this run; empty for a folder that stands in.

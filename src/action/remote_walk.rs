@@ -281,7 +281,7 @@ impl Walk<'_> {
     /// What an action needs; one that can not be read says so when it is to run.
     fn action(&self, need: &Need, folder: &Path, origin: Option<Origin>, next: &mut Vec<Need>) {
         let options = match &origin {
-            Some(_) => ReadOptions::default(),
+            Some(_) => foreign(),
             None => self.remote.options().read,
         };
         let Some(path) = find_manifest(folder) else {
@@ -349,7 +349,7 @@ impl Walk<'_> {
             return Ok(Arc::clone(known));
         }
         let source = load(file, &key).map_err(|error| error.message)?;
-        let reading = Arc::new(read_workflow(source, &ReadOptions::default()));
+        let reading = Arc::new(read_workflow(source, &foreign()));
         self.remote.add_workflow(key, Arc::clone(&reading));
         Ok(reading)
     }
@@ -372,6 +372,14 @@ impl Walk<'_> {
     fn folder(&self, origin: &Origin) -> Option<PathBuf> {
         self.remote
             .folder(&origin.owner, &origin.repo, &origin.git_ref)
+    }
+}
+
+/// `$<< >>` counts in the own repository only.
+fn foreign() -> ReadOptions {
+    ReadOptions {
+        angle_delimiters: false,
+        ..ReadOptions::default()
     }
 }
 

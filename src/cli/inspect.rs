@@ -223,7 +223,8 @@ impl RepositoryContext {
             ..PayloadRequest::new(settings.event.as_deref().unwrap_or("push"), &identity)
         };
         let event = payload::make(repo.as_ref(), &request)
-            .map_err(|error| CliError::new(project::chain(&error)))?;
+            .map_err(|error| CliError::new(project::chain(&error)))?
+            .event;
         let masker = Masker::new();
         for (name, secret) in &settings.secrets {
             masker.add_secret(name, secret.expose());

@@ -1,6 +1,7 @@
 //! The door: arguments and settings become an invocation, an invocation becomes an exit code.
 
 mod actrc;
+mod chain;
 pub mod check;
 mod choice;
 pub mod command;
@@ -27,9 +28,11 @@ mod outline;
 pub mod plan;
 mod project;
 pub mod prompt;
+mod remote;
 pub mod run;
 mod run_number;
 pub mod settings;
+mod simulated;
 pub mod sources;
 pub mod table;
 pub mod values;

@@ -8,14 +8,16 @@ use super::environment::Environment;
 use super::error::CliError;
 use super::project::{self, WorkflowFile};
 use super::settings::{Input, Settings};
+use super::simulated;
 use super::values::InputSource;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::expr::Value;
-use crate::plan::GithubEvent;
 use crate::plan::inputs::{self, Given, Inputs};
 use crate::plan::reusable::Library;
 use crate::plan::select::{self, Request, SelectError, Selection};
-use crate::repo::payload::{self, ContextOverrides, PayloadRequest};
+use crate::plan::trigger::crons;
+use crate::plan::{GithubEvent, Merge};
+use crate::repo::payload::Made;
 use crate::repo::{Identity, Repo};
 use crate::workflow::{Evaluator, Token, Workflow};
 
@@ -26,6 +28,8 @@ pub struct Occasion {
     pub repo: Option<Repo>,
     pub identity: Identity,
     pub event: Arc<GithubEvent>,
+    /// The merge that a pull request runs on.
+    pub merge: Option<Merge>,
     /// Why this event.
     pub reason: String,
     pub selection: Selection,
@@ -48,6 +52,7 @@ pub fn decide(settings: &Settings, environment: &Environment) -> Result<Occasion
             .values()
             .any(|input| input.source == InputSource::CommandLine),
         detect_event: settings.detect_event,
+        cron: settings.cron.as_deref(),
     };
     let chosen = select::choose_event(&candidates, &request)
         .map_err(|error| with_reading_errors(select_error(&error), &files))?;
@@ -66,14 +71,20 @@ pub fn decide(settings: &Settings, environment: &Environment) -> Result<Occasion
         repo.as_ref(),
         guard.then_some(ACT_ACTOR),
     );
-    let mut event = make_event(settings, repo.as_ref(), &identity, &chosen.name, &files)?;
+    let Made { mut event, merge } =
+        simulated::make(settings, repo.as_ref(), &identity, &chosen.name, &files)?;
     if guard && settings.actor.is_none() {
         event.notes.push(format!(
             "github.actor is {ACT_ACTOR}: a workflow compares with it to keep steps from running locally"
         ));
     }
     // The payload of a pull request does not have the message of its head.
-    let head_message = repo.as_ref().and_then(Repo::head_message);
+    let head_message = repo.as_ref().and_then(|repo| {
+        let request = event.payload.get("pull_request");
+        let head = request.and_then(|request| request.pointer("/head/sha")?.as_str());
+        head.and_then(|sha| repo.message_at(sha))
+            .or_else(|| repo.head_message())
+    });
     let selection = select::select(&candidates, &request, &event, head_message.as_deref());
     drop(candidates);
     let mut occasion = Occasion {
@@ -81,6 +92,7 @@ pub fn decide(settings: &Settings, environment: &Environment) -> Result<Occasion
         repo,
         identity,
         event: Arc::new(event),
+        merge,
         reason: chosen.reason,
         selection,
         called: Library::default(),
@@ -100,46 +112,6 @@ fn names_act(workflow: &Workflow) -> bool {
             .iter()
             .any(|text| **text == *ACT_ACTOR)
     })
-}
-
-/// Whether a workflow looks at the files that the event changed.
-fn has_path_filters(files: &[WorkflowFile], event: &str) -> bool {
-    files
-        .iter()
-        .filter_map(|file| file.triggers.as_ref()?.events.get(event))
-        .any(|trigger| trigger.paths.is_some() || trigger.paths_ignore.is_some())
-}
-
-fn make_event(
-    settings: &Settings,
-    repo: Option<&Repo>,
-    identity: &Identity,
-    name: &str,
-    files: &[WorkflowFile],
-) -> Result<GithubEvent, CliError> {
-    // SPEC T-5: the first clock that starts a workflow.
-    let cron = files
-        .iter()
-        .filter_map(|file| {
-            file.triggers
-                .as_ref()?
-                .events
-                .get("schedule")?
-                .schedules
-                .first()
-        })
-        .map(|schedule| schedule.cron.value.clone())
-        .next();
-    let merge = settings.payload.as_ref().map(|given| given.fields.clone());
-    let request = PayloadRequest {
-        cron,
-        merge,
-        view: project::view(settings, repo),
-        path_filters: has_path_filters(files, name),
-        overrides: ContextOverrides::from_env(|name| settings.github.get(name).cloned()),
-        ..PayloadRequest::new(name, identity)
-    };
-    payload::make(repo, &request).map_err(|error| CliError::new(project::chain(&error)))
 }
 
 /// A selection that found nothing, with what keeps files from being read.
@@ -180,7 +152,7 @@ impl Occasion {
     }
 
     /// Reads the called workflows of those that run, and gathers what is to be said of all files.
-    fn read_called(&mut self, settings: &Settings) {
+    pub fn read_called(&mut self, settings: &Settings) {
         let mut diagnostics = Vec::new();
         for index in &self.selection.broken {
             diagnostics.extend(self.files[*index].diagnostics.iter().cloned());
@@ -291,18 +263,32 @@ impl GivenInputs {
     }
 }
 
-/// The event as one workflow sees it: with its own inputs.
+/// The event as one workflow sees it: with its own inputs, or its own clock.
 pub fn event_of(
+    settings: &Settings,
     event: &Arc<GithubEvent>,
     workflow: &Workflow,
     inputs: &Inputs,
 ) -> Arc<GithubEvent> {
-    if event.name != "workflow_dispatch" {
-        return Arc::clone(event);
-    }
+    let own_field: (&str, Option<Json>) = match event.name.as_str() {
+        "workflow_dispatch" => {
+            let given: Map<String, Json> = inputs.event.clone();
+            ("inputs", Some(Json::Object(given)))
+        }
+        "schedule" => {
+            let given = settings.payload.as_ref();
+            let given = given.is_some_and(|given| given.fields.contains_key("schedule"));
+            let asked = given || settings.cron.is_some();
+            let on = workflow.on.events.get("schedule").filter(|_| !asked);
+            let first = on.and_then(|trigger| crons(trigger).next());
+            ("schedule", first.map(Json::from))
+        }
+        _ => return Arc::clone(event),
+    };
     let mut own = (**event).clone();
-    let given: Map<String, Json> = inputs.event.clone();
-    own.payload.insert("inputs".to_owned(), Json::Object(given));
+    if let (name, Some(value)) = own_field {
+        own.payload.insert(name.to_owned(), value);
+    }
     own.payload
         .insert("workflow".to_owned(), workflow.source.path.as_str().into());
     Arc::new(own)

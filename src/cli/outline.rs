@@ -32,7 +32,7 @@ pub fn render(
     let mut sketched = if everything {
         all(settings)?
     } else {
-        of_event(settings, environment)?
+        of_event(command, settings, environment)?
     };
     if command == CommandKind::List && !everything {
         let event = sketched.outline.event.clone();
@@ -44,6 +44,16 @@ pub fn render(
     }
     let outline = &sketched.outline;
     let json = settings.json || settings.format == Format::Json;
+    if command == CommandKind::Plan
+        && json
+        && let Some(job) = &settings.why
+    {
+        let mut narrowed = outline.clone();
+        if !narrowed.narrow(job) {
+            return Err(CliError::new(format!("no workflow has a job '{job}'")));
+        }
+        return Ok(plan::render(&narrowed, plan::Format::Json));
+    }
     if command == CommandKind::Plan
         && let Some(job) = &settings.why
     {
@@ -102,9 +112,14 @@ fn all(settings: &Settings) -> Result<Sketched, CliError> {
 }
 
 /// What an event would do.
-fn of_event(settings: &Settings, environment: &Environment) -> Result<Sketched, CliError> {
+fn of_event(
+    command: CommandKind,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<Sketched, CliError> {
     let occasion = occasion::decide(settings, environment)?;
-    if report_diagnostics(settings, &occasion)? {
+    // A list names what it can.
+    if report_diagnostics(settings, &occasion)? && command != CommandKind::List {
         return Err(CliError::faulty(&occasion.diagnostics));
     }
     check_inputs(settings, &occasion)?;
@@ -158,7 +173,7 @@ fn known(
     let inputs = inputs.unwrap_or_default();
     let github = github::shared(
         &identity(settings, occasion),
-        &occasion::event_of(&occasion.event, workflow, &inputs),
+        &occasion::event_of(settings, &occasion.event, workflow, &inputs),
         workflow,
         "1",
         None,

@@ -62,6 +62,9 @@ fn job(job: &JobOutline) -> Value {
     if let Some(unavailable) = &job.unavailable {
         set("unavailable", json!(unavailable.reason));
     }
+    if let Some(reason) = &job.fails {
+        set("fails", json!(reason));
+    }
     Value::Object(value)
 }
 
@@ -125,6 +128,7 @@ struct Counts {
     legs: usize,
     dynamic: usize,
     skipped: usize,
+    failing: usize,
     /// With the names of the legs that it hits.
     unavailable: Vec<(Unavailable, Vec<String>)>,
 }
@@ -138,6 +142,9 @@ impl std::fmt::Display for Counts {
         }
         if self.skipped > 0 {
             write!(f, ", {} skipped", self.skipped)?;
+        }
+        if self.failing > 0 {
+            write!(f, ", {} would fail at once", self.failing)?;
         }
         Ok(())
     }
@@ -157,6 +164,16 @@ fn rows(workflow: &WorkflowOutline, counts: &mut Counts) -> Vec<Vec<String>> {
                 "-".into(),
                 job.name.clone(),
                 format!("skipped: {reason}"),
+            ]);
+            continue;
+        }
+        if let Some(reason) = &job.fails {
+            counts.failing += 1;
+            rows.push(vec![
+                job.stage.to_string(),
+                job.name.clone(),
+                format!("fails: {reason}"),
+                needs,
             ]);
             continue;
         }
@@ -274,6 +291,10 @@ pub fn why(outline: &Outline, job: &str) -> Option<String> {
         match &found.skipped {
             Some(reason) => {
                 let _ = writeln!(out, "  it is skipped: {reason}");
+            }
+            None if found.fails.is_some() => {
+                let reason = found.fails.as_deref().unwrap_or_default();
+                let _ = writeln!(out, "  it fails at once: {reason}");
             }
             None => explain_legs(&mut out, found),
         }

@@ -9,13 +9,14 @@ use indexmap::IndexMap;
 
 use super::environment::Environment;
 use super::error::CliError;
+use super::lock::{self, Gate};
 use super::occasion::{self, GivenInputs, Occasion};
 use super::prompt::{self, Question};
 use super::run_number;
 use super::settings::{self, Color, PlatformTarget, Settings, Workspace};
 use super::values::InputSource;
-use super::{complain_with, lock, outline};
-use crate::action::local::LocalRepository;
+use super::{chain, complain_with, environments, outline, project, remote};
+use crate::action::RemoteActions;
 use crate::diagnostic::Diagnostic;
 use crate::event::Listener;
 use crate::executor::Stop;
@@ -23,6 +24,7 @@ use crate::expr::Value;
 use crate::plan::inputs::missing_required;
 use crate::plan::machine::{Arch, Backend, Machines, Mapping, Origin, Os, Target};
 use crate::plan::matrix::MatrixFilter;
+use crate::repo::payload::SourceRun;
 use crate::report::{self, Colors, Detail, JobName, Json, Live, Plain, Quiet};
 use crate::run::environment::{Inherit, inherited};
 use crate::run::mask::Masker;
@@ -32,27 +34,77 @@ use crate::workspace;
 
 /// Runs what the settings ask for; gives the exit code.
 pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliError> {
+    let found = environments::read(&settings.root, &settings.files, environment)?;
+    // Before anything looks at the tree: these files are in no workspace and no payload.
+    settings.private_files.extend(found.private_files);
+    settings.environments = found.environments;
+    if !settings.quiet {
+        for warning in found.warnings {
+            complain_with(&format!("warning: {warning}\n"));
+        }
+    }
     let occasion = occasion::decide(&settings, environment)?;
     if report_diagnostics(&settings, &occasion)? {
         return Err(CliError::faulty(&occasion.diagnostics));
     }
-    if held_by_lock(&settings, &occasion) {
+    let Some(gate) = held_by_lock(&settings, &occasion) else {
         return Ok(2);
-    }
+    };
     if !settings.matrix.is_empty()
         && let Some(wrong) = outline::sketch(&settings, &occasion).matrix_errors.first()
     {
         return Err(CliError::new(wrong));
     }
-    ask_inputs(&mut settings, &occasion)?;
-    let selected = select(&settings, &occasion)?;
-    if !selected.is_empty() {
-        prompt::fill_in(&mut settings, environment, &mut prompt::Terminal)?;
+    let done = go(&mut settings, environment, &occasion, &gate)?;
+    if settings.chain {
+        return chain::follow(&settings, environment, done);
     }
-    let options = options(&settings, environment, &occasion)?;
+    Ok(done.exit_code)
+}
+
+/// A run that ended.
+#[derive(Debug)]
+pub struct Done {
+    pub exit_code: u8,
+    /// What became of each workflow.
+    pub sources: Vec<SourceRun>,
+}
+
+/// Runs what was decided, after asking for what is missing.
+pub fn go(
+    settings: &mut Settings,
+    environment: &Environment,
+    occasion: &Occasion,
+    gate: &Gate,
+) -> Result<Done, CliError> {
+    ask_inputs(settings, occasion)?;
+    let mut selected = select(settings, occasion)?;
+    if !selected.is_empty() {
+        prompt::fill_in(settings, environment, &mut prompt::Terminal)?;
+    }
+    for one in &mut selected {
+        one.pins = remote::pins(gate, &one.workflow.source.path);
+    }
+    let remote = remote::prepare(settings, occasion, &selected, gate);
+    if !remote.refused.is_empty() {
+        draw(settings, &remote.refused);
+        return Err(CliError::new(
+            "the lock file does not cover what the workflows use",
+        ));
+    }
+    if !settings.quiet && settings.offline {
+        // Each leg names the first thing that it misses; these are all.
+        draw(settings, &remote.missing);
+    }
+    let options = options(settings, environment, occasion, Arc::clone(&remote.actions))?;
+    if !selected.is_empty() {
+        workspace::confirm_overlay(&options.workspace)
+            .map_err(|error| CliError::new(project::chain(&error)))?;
+    }
     let signal = Arc::new(AtomicU8::new(0));
-    let work = work(&settings, &occasion, selected, &signal);
-    let listener = listener(&settings);
+    let mut sources = sources(occasion, &selected, &options.identity.run_id);
+    let work = work(settings, occasion, selected, remote.notes, &signal);
+    let listener = listener(settings);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -64,7 +116,33 @@ pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliE
     })?;
     // What a killed step left on another thread must not hold the end of lrun.
     runtime.shutdown_background();
-    Ok(ended.exit_code)
+    for (source, conclusion) in sources.iter_mut().zip(&ended.conclusions) {
+        source.conclusion = Some(conclusion.as_str().to_owned());
+    }
+    Ok(Done {
+        exit_code: ended.exit_code,
+        sources,
+    })
+}
+
+/// The runs of the selected workflows, as `workflow_run` tells of them.
+fn sources(occasion: &Occasion, selected: &[Selected], run_id: &str) -> Vec<SourceRun> {
+    let event = &occasion.event;
+    let request = event.payload.get("pull_request");
+    let of_head = |key: &str| request?.pointer(key)?.as_str().map(str::to_owned);
+    let head_branch = of_head("/head/ref").unwrap_or_else(|| event.ref_name.clone());
+    let head_sha = of_head("/head/sha").unwrap_or_else(|| event.sha.clone());
+    let source = |selected: &Selected| SourceRun {
+        name: Some(selected.workflow.display_name().to_owned()),
+        path: Some(selected.workflow.source.path.clone()),
+        event: Some(event.name.clone()),
+        conclusion: None,
+        id: run_id.parse().ok(),
+        number: selected.run_number.parse().ok(),
+        head_branch: Some(head_branch.clone()),
+        head_sha: Some(head_sha.clone()),
+    };
+    selected.iter().map(source).collect()
 }
 
 /// Draws what is wrong with the selected workflows; true where something is an error.
@@ -95,21 +173,27 @@ pub fn report_diagnostics(settings: &Settings, occasion: &Occasion) -> Result<bo
     Ok(failed)
 }
 
-/// Draws what the lock file has against the run; true where nothing may start.
-fn held_by_lock(settings: &Settings, occasion: &Occasion) -> bool {
+/// Draws what the lock file has against the run; `None` where nothing may start.
+pub fn held_by_lock(settings: &Settings, occasion: &Occasion) -> Option<Gate> {
     let workflows = occasion
         .triggered()
         .filter_map(|(file, _)| file.workflow.as_ref());
-    let found = lock::gate(settings, workflows).diagnostics;
-    let held = found.iter().any(Diagnostic::is_error);
-    let colors = colors(settings.color, console::Term::stderr().is_term());
-    for one in found
+    let gate = lock::gate(settings, workflows);
+    let held = gate.diagnostics.iter().any(Diagnostic::is_error);
+    let said = gate
+        .diagnostics
         .iter()
-        .filter(|one| held && one.is_error() || !settings.quiet)
-    {
+        .filter(|one| held && one.is_error() || !settings.quiet);
+    draw(settings, said);
+    (!held).then_some(gate)
+}
+
+/// Draws diagnostics on stderr.
+fn draw<'d>(settings: &Settings, diagnostics: impl IntoIterator<Item = &'d Diagnostic>) {
+    let colors = colors(settings.color, console::Term::stderr().is_term());
+    for one in diagnostics {
         complain_with(&report::diagnostic::render(one, colors));
     }
-    held
 }
 
 /// Asks for required inputs that nobody gave.
@@ -149,7 +233,7 @@ fn select(settings: &Settings, occasion: &Occasion) -> Result<Vec<Selected>, Cli
         .into_iter()
         .map(|(workflow, selected)| {
             let inputs = occasion.inputs(&workflow, &given)?;
-            let event = occasion::event_of(&occasion.event, &workflow, &inputs);
+            let event = occasion::event_of(settings, &occasion.event, &workflow, &inputs);
             let has_inputs = matches!(event.name.as_str(), "workflow_dispatch" | "workflow_call");
             Ok(Selected {
                 run_number: run_number::next(settings, &workflow.source.path),
@@ -161,6 +245,7 @@ fn select(settings: &Settings, occasion: &Occasion) -> Result<Vec<Selected>, Cli
                 },
                 event,
                 workflow,
+                pins: None,
             })
         })
         .collect()
@@ -170,9 +255,10 @@ fn work(
     settings: &Settings,
     occasion: &Occasion,
     selected: Vec<Selected>,
+    mut notes: Vec<String>,
     signal: &Arc<AtomicU8>,
 ) -> Work {
-    let mut notes: Vec<String> = occasion.identity.notes.clone();
+    notes.extend(occasion.identity.notes.iter().cloned());
     notes.extend(occasion.event.notes.iter().cloned());
     let mut skipped = Vec::new();
     for each in &occasion.selection.workflows {
@@ -247,6 +333,7 @@ fn options(
     settings: &Settings,
     environment: &Environment,
     occasion: &Occasion,
+    remote: Arc<RemoteActions>,
 ) -> Result<Options, CliError> {
     let identity = identity(settings, occasion);
     let process: Vec<(OsString, OsString)> = std::env::vars_os().collect();
@@ -277,18 +364,12 @@ fn options(
         parallel: parallel(settings.concurrent_jobs),
         matrix: matrix_filters(settings),
         skip_unavailable: settings.skip_unavailable,
-        local_repositories: settings
-            .local_repositories
-            .iter()
-            .map(|local| LocalRepository {
-                host: local.host.clone(),
-                repository: local.repository.clone(),
-                git_ref: local.git_ref.clone(),
-                directory: local.folder.clone(),
-            })
-            .collect(),
+        remote,
+        real_checkout: settings.real_checkout,
         angle: settings.angle_delimiters,
         identity,
+        environments: settings.environments.clone(),
+        groups: settings.data_dir.join("groups"),
     })
 }
 
@@ -379,6 +460,7 @@ fn workspace_options(
             .map(|repo| repo.index_path().to_path_buf()),
         below_top_level: repo.is_some_and(|repo| repo.is_below_top_level(&settings.root)),
         content: settings.content,
+        merge: occasion.merge.clone(),
         with_ignored: settings.with_ignored,
         exclude: settings.private_files.clone(),
         cache: settings.cache_dir.clone(),

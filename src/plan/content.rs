@@ -1,5 +1,7 @@
 //! Which state of the user's tree jobs see (DESIGN 4): a word that repository, workspace and door share.
 
+use std::path::PathBuf;
+
 /// What of the repository is the workspace, and counts as changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Content {
@@ -10,4 +12,14 @@ pub enum Content {
     Staged,
     /// Exactly the commit.
     Clean,
+}
+
+/// The merge of a pull request: a commit that only lrun has (SPEC T-25).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merge {
+    pub commit: String,
+    /// A bare repository of lrun's own that borrows the user's objects and holds the merge.
+    pub store: PathBuf,
+    /// HEAD is the head, so that uncommitted changes are laid over the merge.
+    pub of_head: bool,
 }

@@ -1,6 +1,7 @@
 //! What will run, before anything runs.
 
 pub mod availability;
+pub mod chain;
 pub mod condition;
 pub mod content;
 pub mod github_event;
@@ -17,5 +18,5 @@ pub mod select;
 pub mod sketch;
 pub mod trigger;
 
-pub use content::Content;
+pub use content::{Content, Merge};
 pub use github_event::GithubEvent;

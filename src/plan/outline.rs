@@ -53,6 +53,8 @@ pub struct JobOutline {
     pub skipped: Option<String>,
     /// Why it can not run here, with the way to mend it.
     pub unavailable: Option<Unavailable>,
+    /// The error that fails it before its first step, where that is known.
+    pub fails: Option<String>,
     /// The file and line where it stands.
     pub file: String,
     pub line: usize,
@@ -136,6 +138,16 @@ pub struct ConditionOutline {
 }
 
 impl Outline {
+    /// Leaves only the jobs of an id; false where there is none.
+    pub fn narrow(&mut self, job: &str) -> bool {
+        for workflow in &mut self.workflows {
+            let jobs = &mut workflow.jobs;
+            jobs.retain(|each| each.id.eq_ignore_ascii_case(job));
+        }
+        self.workflows.retain(|workflow| !workflow.jobs.is_empty());
+        !self.workflows.is_empty()
+    }
+
     /// The job of this id in every workflow that has one; ids ignore case.
     pub fn find<'a>(
         &'a self,

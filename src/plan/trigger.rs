@@ -69,6 +69,14 @@ pub fn stops(trigger: &Trigger, event: &GithubEvent, head_message: Option<&str>)
     stops
 }
 
+/// The cron texts of `schedule`, in file order.
+pub fn crons(trigger: &Trigger) -> impl Iterator<Item = &str> {
+    trigger
+        .schedules
+        .iter()
+        .map(|each| each.cron.value.as_str())
+}
+
 /// Says where GitHub, seeing the first changed files only, would not run what runs here.
 pub fn beyond_githubs_sight(trigger: &Trigger, event: &GithubEvent) -> Option<String> {
     let files = event.changed_files.as_ref()?;

@@ -13,6 +13,9 @@ use super::{Content, Repo, RepoError};
 /// Beyond this many commits GitHub makes no diff and runs the workflow (SPEC W-59).
 pub const MOST_COMMITS: usize = 1000;
 
+/// The lines of more files than this are not counted: that would take longer than the jobs.
+const MOST_FILES_READ: usize = 300;
+
 /// What jobs see of the user's tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobView {
@@ -116,6 +119,30 @@ impl Repo {
             Some(fork) => self.changed_between(Some(fork), head).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Lines that `head` added and removed since it left `base`.
+    pub(super) fn lines_since_merge_base(
+        &self,
+        base: Oid,
+        head: Oid,
+    ) -> Result<(usize, usize), RepoError> {
+        let Some(fork) = self.merge_base(base, head) else {
+            return Ok((0, 0));
+        };
+        let tree = |id: Oid| self.git.find_commit(id).and_then(|commit| commit.tree());
+        let failed = RepoError::git("can not compare two commits");
+        let diff = tree(fork)
+            .and_then(|old| Ok((old, tree(head)?)))
+            .and_then(|(old, new)| self.git.diff_tree_to_tree(Some(&old), Some(&new), None));
+        let counted = diff.and_then(|diff| {
+            if diff.deltas().len() > MOST_FILES_READ {
+                return Ok((0, 0));
+            }
+            let stats = diff.stats()?;
+            Ok((stats.insertions(), stats.deletions()))
+        });
+        counted.map_err(failed)
     }
 
     /// What jobs see changed against HEAD, from the top level.

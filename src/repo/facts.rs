@@ -148,7 +148,16 @@ impl Repo {
 
     /// The message of HEAD's commit: `[skip ci]` may stand there.
     pub fn head_message(&self) -> Option<String> {
-        let commit = self.git.find_commit(self.head_id()?).ok()?;
+        self.message_of(self.head_id()?)
+    }
+
+    /// The message of the commit with this full sha, if it is here.
+    pub fn message_at(&self, sha: &str) -> Option<String> {
+        self.message_of(self.commit_id(sha)?)
+    }
+
+    fn message_of(&self, id: Oid) -> Option<String> {
+        let commit = self.git.find_commit(id).ok()?;
         Some(String::from_utf8_lossy(commit.message_bytes()).into_owned())
     }
 

@@ -1,11 +1,12 @@
 //! What git knows: where the repository stands, what changed, and the GitHub event that this would cause.
 //!
-//! Reads only; libgit2 never writes here. [`Repo::discover`] finds the repository, [`Identity::of`] says what
-//! GitHub would call it, [`payload::make`] invents the event (SPEC 14, T-25).
+//! Reads only; what [`Repo::merge`] makes goes into a repository of lrun's own. [`Repo::discover`] finds the
+//! repository, [`Identity::of`] says what GitHub would call it, [`payload::make`] invents the event (SPEC 14, T-25).
 
 pub mod changes;
 pub mod facts;
 pub mod identity;
+pub mod merge;
 pub mod payload;
 mod refs;
 pub mod remotes;
@@ -43,6 +44,17 @@ pub enum RepoError {
     Git {
         doing: &'static str,
         source: git2::Error,
+    },
+    #[error("{head} can not be merged into {base}: conflict in {}", files.join(", "))]
+    Conflict {
+        base: String,
+        head: String,
+        files: Vec<String>,
+    },
+    #[error("can not write {}", path.display())]
+    Write {
+        path: PathBuf,
+        source: std::io::Error,
     },
     #[error("can not find {}", path.display())]
     Folder {

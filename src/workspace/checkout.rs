@@ -200,10 +200,14 @@ fn as_it_is(
         .collect();
     make_way(dest, &chosen)?;
     let gone = snapshot.place(&chosen, dest)?;
-    let what = match options.content {
-        Content::WorkingTree => "the working tree",
-        Content::Staged => "the index",
-        Content::Clean => "the commit",
+    let of_head = options.merge.as_ref().map(|merge| merge.of_head);
+    let what = match (options.content, of_head) {
+        (Content::WorkingTree, None) => "the working tree",
+        (Content::WorkingTree, Some(true)) => "the merge with the working tree",
+        (Content::Staged, None) => "the index",
+        (Content::Staged, Some(true)) => "the merge with the index",
+        (Content::Clean, None) => "the commit",
+        (Content::Clean, _) | (_, Some(false)) => "the merge",
     };
     let changes = snapshot.changes();
     let uncommitted = if changes.is_empty() {

@@ -39,14 +39,9 @@ impl Plan<'_> {
             let path = self.folder.join(folder);
             fs::create_dir_all(&path).map_err(io("make", &path))?;
         }
-        let mut objects = self.source.objects();
-        if let Ok(real) = objects.canonicalize() {
-            objects = real;
-        }
-        self.write(
-            "objects/info/alternates",
-            &format!("{}\n", objects.display()),
-        )?;
+        let objects = self.source.objects();
+        let lines = objects.iter().map(|from| format!("{}\n", from.display()));
+        self.write("objects/info/alternates", &lines.collect::<String>())?;
         self.write("config", &self.config())?;
         self.write(
             "description",

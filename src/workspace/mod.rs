@@ -13,6 +13,7 @@ mod ignores;
 mod judge;
 mod lfs;
 mod manifest;
+mod overlay;
 mod place;
 mod refs;
 mod request;
@@ -31,9 +32,10 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use crate::plan::Content;
+pub use crate::plan::{Content, Merge};
 pub use bound::confirm_bound;
 pub use checkout::{Checkout, Target, checkout};
+pub use overlay::confirm_overlay;
 pub use request::{CheckoutRequest, Submodules};
 pub use scan::Changes;
 pub use snapshot::Snapshot;
@@ -53,6 +55,8 @@ pub struct Options {
     /// The root is below the top level: then the workspace has no `.git`.
     pub below_top_level: bool,
     pub content: Content,
+    /// The merge of a pull request, which stands in HEAD's place.
+    pub merge: Option<Merge>,
     /// Ignored files are part of the workspace.
     pub with_ignored: bool,
     /// Secret files, which stay out unless git tracks them.
@@ -78,6 +82,8 @@ pub enum WorkspaceError {
     OwnTree(PathBuf),
     #[error("A branch or tag with the name '{0}' could not be found")]
     UnknownRef(String),
+    #[error("uncommitted changes do not apply to the merge of the pull request: {}; commit them, or leave them out with --clean", .0.join(", "))]
+    Overlay(Vec<String>),
     #[error("the commit {0} is not in the local repository")]
     UnknownCommit(String),
     #[error("{} is not a git repository, so the ref '{git_ref}' cannot be checked out", root.display())]

@@ -8,10 +8,11 @@ use git2::{Delta, Oid};
 use super::entry::Entry;
 use super::judge::judge;
 use super::manifest::Manifest;
+use super::snapshot::commit_entries;
 use super::source::{Source, is_intent_to_add, stage};
 use super::tracked::Tracked;
 use super::walk::Walk;
-use super::{Content, Options, Result, WorkspaceError, tree};
+use super::{Content, Merge, Options, Result, WorkspaceError, overlay, tree};
 
 /// How the workspace differs from the commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,6 +61,9 @@ impl Scan {
     pub(super) fn take(options: &Options, known: Option<&Manifest>) -> Result<Self> {
         let source = Source::open(options)?;
         let source = source.as_ref();
+        if let (Some(source), Some(merge)) = (source, &options.merge) {
+            return merged(options, source, merge, known);
+        }
         match (options.content, source) {
             (Content::WorkingTree, _) => working_tree(options, source, known),
             (_, None) => Err(WorkspaceError::NoGit {
@@ -70,6 +74,32 @@ impl Scan {
             (Content::Staged, Some(source)) => staged(source),
         }
     }
+}
+
+/// The merge of a pull request, with what is uncommitted laid over it.
+fn merged(
+    options: &Options,
+    source: &Source,
+    merge: &Merge,
+    known: Option<&Manifest>,
+) -> Result<Scan> {
+    let commit = Oid::from_str(&merge.commit).map_err(source.error())?;
+    let of_merge = commit_entries(source, commit)?;
+    let mut scan = match options.content {
+        Content::WorkingTree if merge.of_head => working_tree(options, Some(source), known)?,
+        Content::Staged if merge.of_head => staged(source)?,
+        _ => Scan {
+            entries: of_merge.clone(),
+            ..Scan::default()
+        },
+    };
+    let lays_over = options.content != Content::Clean && merge.of_head;
+    if lays_over && !overlay::adds_nothing(source, merge) {
+        scan.entries = overlay::lay_over(source, merge, &of_merge, &scan.entries)?;
+    }
+    scan.filters = tree::filters_key(source, &scan.entries);
+    scan.head = Some(commit);
+    Ok(scan)
 }
 
 fn clean(source: &Source) -> Result<Scan> {

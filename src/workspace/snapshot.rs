@@ -115,14 +115,16 @@ pub(super) fn bring(
     some: &[&Entry],
     dest: &Path,
 ) -> Result<Vec<Vec<u8>>> {
+    // Files first: an attributes file among them decides how the others are written.
     let (stored, files): (Vec<&Entry>, Vec<&Entry>) =
         some.iter().copied().partition(|e| e.from_git);
+    let gone = place::place(&files, &options.root, dest, How::Copy, true)?;
     if !stored.is_empty()
         && let Some(source) = Source::open(options)?
     {
         tree::write(&source, all, &stored, dest)?;
     }
-    place::place(&files, &options.root, dest, How::Copy, true)
+    Ok(gone)
 }
 
 /// The files of a commit.

@@ -16,6 +16,8 @@ pub(super) struct Source {
     /// Where the root lies below the top: empty, or `a/b`.
     pub prefix: Vec<u8>,
     index_file: Option<PathBuf>,
+    /// The objects of the merge, where there is one.
+    merged_objects: Option<PathBuf>,
 }
 
 impl Source {
@@ -25,6 +27,12 @@ impl Source {
             return Ok(None);
         };
         let repo = Repository::open(git_dir).map_err(git(git_dir))?;
+        let merged_objects = options.merge.as_ref().map(|m| m.store.join("objects"));
+        if let Some(objects) = &merged_objects {
+            repo.odb()
+                .and_then(|odb| odb.add_disk_alternate(&objects.to_string_lossy()))
+                .map_err(git(objects))?;
+        }
         let config = repo
             .config()
             .and_then(|mut config| config.snapshot())
@@ -57,6 +65,7 @@ impl Source {
             top,
             prefix,
             index_file,
+            merged_objects,
         }))
     }
 
@@ -102,8 +111,14 @@ impl Source {
         Some(index)
     }
 
-    pub(super) fn objects(&self) -> PathBuf {
-        self.repo.commondir().join("objects")
+    /// Where the objects lie: in the user's repository, and a merge's in lrun's own.
+    pub(super) fn objects(&self) -> Vec<PathBuf> {
+        let own = self.repo.commondir().join("objects");
+        [own]
+            .into_iter()
+            .chain(self.merged_objects.clone())
+            .map(|objects| objects.canonicalize().unwrap_or(objects))
+            .collect()
     }
 
     pub(super) fn flag(&self, name: &str, default: bool) -> bool {

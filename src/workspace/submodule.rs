@@ -80,7 +80,8 @@ fn bring_one(
         .commondir()
         .join("modules")
         .join(&module.name);
-    let as_it_stands = tree.as_it_stands && here.is_some();
+    // One that a merge moved is not the one that stands here.
+    let as_it_stands = tree.as_it_stands && !entry.from_git && here.is_some();
     let repo = here
         .or_else(|| Repository::open(kept).ok())
         .ok_or_else(|| missing(path.clone(), entry.blob))?;

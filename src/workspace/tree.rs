@@ -91,7 +91,11 @@ pub(super) fn write(source: &Source, all: &[Entry], some: &[&Entry], dest: &Path
     }
     let scratch = tempfile::tempdir().map_err(io("make", dest))?;
     let mut index = Index::new().map_err(source.error())?;
-    for entry in all.iter().filter(|entry| entry.from_git) {
+    // Attributes count also where their own file is not from git.
+    let counts = |entry: &&Entry| {
+        entry.from_git || entry.path.ends_with(b".gitattributes") && !entry.blob.is_zero()
+    };
+    for entry in all.iter().filter(counts) {
         index.add(&index_entry(entry)).map_err(source.error())?;
     }
     checkout(source, scratch.path(), &mut index, some, dest).map_err(git(dest))?;
@@ -128,8 +132,9 @@ fn checkout(
             .and_then(|()| std::fs::copy(attributes, info.join("attributes")));
         copied.map_err(|error| git2::Error::from_str(&error.to_string()))?;
     }
-    let objects = source.objects();
-    repo.odb()?.add_disk_alternate(&objects.to_string_lossy())?;
+    for objects in source.objects() {
+        repo.odb()?.add_disk_alternate(&objects.to_string_lossy())?;
+    }
     repo.set_workdir(dest, false)?;
     repo.set_index(index)?;
     let mut options = CheckoutBuilder::new();

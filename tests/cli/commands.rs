@@ -277,3 +277,49 @@ fn completions_are_printed_for_each_shell() {
         assert!(ended.stdout.contains("lrun"), "{shell}: {ended}");
     }
 }
+
+#[test]
+fn a_list_of_an_event_stands_although_a_file_is_broken() {
+    let ended = Lrun::new()
+        .workflow(
+            "good.yml",
+            "on: push\njobs: {a: {runs-on: \"${{ 'x' }}\", steps: [{run: a}]}}\n",
+        )
+        .workflow("bad.yml", "on: push\njobs: {b: {runs-on: x, step: []}}\n")
+        .args(["list", "push", "--json"])
+        .run();
+    assert_eq!(ended.code, Some(0), "{ended}");
+    let jobs: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(jobs.as_array().unwrap().len(), 1, "{ended}");
+    assert_eq!(jobs[0]["runs_on"], "x");
+    assert!(ended.stderr.contains("bad.yml:2:24"), "{ended}");
+}
+
+#[test]
+fn why_keeps_the_form_of_a_plan() {
+    let lrun = Lrun::new().workflow(
+        "two.yml",
+        "on: push\njobs:\n  a: {runs-on: self-hosted, steps: [{run: a}]}\n  b: {runs-on: self-hosted, steps: [{run: b}]}\n",
+    );
+    let ended = lrun.args(["plan", "push", "--why", "b", "--json"]).run();
+    let plan: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let jobs = plan["workflows"][0]["jobs"].as_array().unwrap();
+    assert_eq!(jobs.len(), 1, "{ended}");
+    assert_eq!(jobs[0]["id"], "b");
+}
+
+#[test]
+fn a_plan_names_the_jobs_that_fail_at_once() {
+    let lrun = Lrun::new().workflow(
+        "bad.yml",
+        "on: push\njobs:\n  a: {runs-on: self-hosted, strategy: {matrix: \"${{ fromJSON('3') }}\"}, steps: [{run: a}]}\n  b: {runs-on: \"${{ vars.NONE }}\", steps: [{run: b}]}\n",
+    );
+    let ended = lrun.args(["plan", "push"]).run();
+    for line in [
+        "a  fails: Expected a mapping for matrix, found Number",
+        "b  fails: Unexpected value ''",
+        "0 jobs would run, 2 would fail at once",
+    ] {
+        assert!(ended.stdout.contains(line), "{line}: {ended}");
+    }
+}

@@ -11,6 +11,7 @@ mod redactor;
 mod running;
 mod settings;
 mod signals;
+mod simulated;
 mod steps;
 mod workspace;
 mod wrong_greens;

@@ -49,6 +49,7 @@ pub const TESTS: &[Test] = &[
         a_hook_does_not_lead_git_astray,
     ),
     ("a_folder_stands_in", a_folder_stands_in),
+    ("a_job_gets_its_own_copy", a_job_gets_its_own_copy),
     ("other_servers", other_servers),
 ];
 
@@ -409,6 +410,23 @@ fn a_folder_stands_in() {
     assert_eq!(remote.folder("O", "r", "v1"), Some(folder));
     assert_eq!(remote.commit("o", "r", "v1").as_deref(), Some(""));
     assert!(remote.known("o", "r", "v2").is_none());
+}
+
+fn a_job_gets_its_own_copy() {
+    let world = World::new();
+    world.repository("o/r", "v1", &[("action.yml", NODE)]);
+    let remote = world.remote();
+    let copies = ["job-1", "job-2"].map(|job| {
+        let actions = world.path(job);
+        let copy = remote.copy("o", "r", "v1", &actions).unwrap();
+        assert_eq!(copy, actions.join("o/r/v1"));
+        fs::write(copy.join("made"), job).unwrap();
+        assert_eq!(remote.copy("o", "r", "v1", &actions).unwrap(), copy);
+        copy
+    });
+    assert_eq!(fs::read_to_string(copies[0].join("made")).unwrap(), "job-1");
+    assert!(!remote.folder("o", "r", "v1").unwrap().join("made").exists());
+    assert!(remote.copy("o", "r", "v2", &world.path("job-1")).is_err());
 }
 
 fn other_servers() {

@@ -83,7 +83,6 @@ impl World {
     pub fn environment_with(&self, from: &str, to: &str) -> Vec<(OsString, OsString)> {
         let mut pairs: Vec<(OsString, OsString)> = [
             ("GIT_CONFIG_NOSYSTEM", "1"),
-            ("GIT_CONFIG_GLOBAL", "/dev/null"),
             ("GIT_AUTHOR_NAME", "Mona"),
             ("GIT_AUTHOR_EMAIL", "mona@example.com"),
             ("GIT_COMMITTER_NAME", "Mona"),

@@ -3,7 +3,7 @@
 use super::error::words;
 use super::{Candidate, Request};
 use crate::plan::github_event::GithubEvent;
-use crate::plan::trigger::{self, Stop};
+use crate::plan::trigger::{self, Stop, crons};
 
 pub(super) struct Judge<'a> {
     pub(super) request: &'a Request<'a>,
@@ -67,6 +67,15 @@ impl Judge<'_> {
                 ))
             };
         };
+        if let Some(cron) = self.request.cron
+            && trigger.schedules.iter().all(|each| each.cron.value != cron)
+        {
+            let listed: Vec<String> = crons(trigger).map(str::to_owned).collect();
+            return Verdict::out(format!(
+                "`schedule` has no entry '{cron}' (has {})",
+                words(&listed)
+            ));
+        }
         let stops = trigger::stops(trigger, self.event, self.head_message);
         let mut verdict = self.filtered(candidate, &stops);
         verdict.warning = trigger::beyond_githubs_sight(trigger, self.event)

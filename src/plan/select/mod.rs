@@ -96,6 +96,8 @@ pub struct Request<'a> {
     /// An `--input` stands on the command line.
     pub inputs_typed: bool,
     pub detect_event: bool,
+    /// `--cron`: the entry of `schedule` that fires.
+    pub cron: Option<&'a str>,
 }
 
 impl Request<'_> {

@@ -237,7 +237,16 @@ impl<'a> Drawing<'a> {
         if let Some(reason) = &task.scope.skipped {
             skipped = Some(reason.clone());
         }
+        let errors = self.diagnostics.len();
         let legs = self.legs(task);
+        let fails = match &legs {
+            Legs::Known(legs) if legs.is_empty() => {
+                let mut new = self.diagnostics.iter().skip(errors);
+                new.find(|one| one.is_error())
+                    .map(|one| one.message.clone())
+            }
+            _ => None,
+        };
         let mut outline = JobOutline {
             id: format!("{}{}", task.scope.id, task.job.id),
             name: task.prefixed(&task.name()),
@@ -255,6 +264,7 @@ impl<'a> Drawing<'a> {
             condition,
             skipped,
             unavailable: None,
+            fails,
             file: task.source.path.clone(),
             line: task.source.position(task.job.span.start).line,
         };

@@ -40,18 +40,25 @@ pub(super) fn written(token: &Token, source: &SourceFile) -> String {
         TokenKind::Expression(expr) => {
             let text = source.text.get(token.span.start..token.span.end);
             let text = text.unwrap_or_default().trim();
-            let bare = ['\'', '"']
-                .into_iter()
-                .find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote));
-            match bare.unwrap_or(text) {
-                "" => format!("${{{{ {} }}}}", expr.source()),
-                text => text.to_owned(),
+            match unquoted(text) {
+                text if text.is_empty() => format!("${{{{ {} }}}}", expr.source()),
+                text => text,
             }
         }
         TokenKind::String(text) => text.clone(),
         TokenKind::Bool(value) => value.to_string(),
         TokenKind::Number(value) => Value::Number(*value).to_text().to_string(),
         _ => String::new(),
+    }
+}
+
+/// The text of a flow scalar on one line.
+fn unquoted(text: &str) -> String {
+    let within = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    match (within('\''), within('"')) {
+        (Some(single), _) => single.replace("''", "'"),
+        (None, Some(double)) => double.replace("\\\"", "\"").replace("\\\\", "\\"),
+        (None, None) => text.to_owned(),
     }
 }
 
@@ -66,5 +73,17 @@ pub(super) fn runs_on_as_written(token: &Token, source: &SourceFile) -> RunsOn {
             (None, None) => RunsOn::None,
         },
         _ => RunsOn::One(written(token, source)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unquoted;
+
+    #[test]
+    fn quotes_of_yaml_are_not_part_of_what_is_written() {
+        assert_eq!(unquoted("${{ matrix.os }}"), "${{ matrix.os }}");
+        assert_eq!(unquoted("'${{ a == ''b'' }}'"), "${{ a == 'b' }}");
+        assert_eq!(unquoted("\"${{ a }} \\\"b\\\"\""), "${{ a }} \"b\"");
     }
 }

@@ -26,12 +26,21 @@ mod tests;
 use serde_json::{Map, Value};
 
 use super::{Repo, RepoError, ZEROS};
-use crate::plan::GithubEvent;
-pub use request::{ContextOverrides, PayloadRequest};
+use crate::plan::{GithubEvent, Merge};
+pub use other::default_action;
+pub use request::{ContextOverrides, PayloadRequest, SourceRun};
 use scene::{Draft, Scene};
 
+/// An event, and the merge that it runs on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Made {
+    pub event: GithubEvent,
+    /// Of a pull request, where it could be made; then `event.sha` is its commit.
+    pub merge: Option<Merge>,
+}
+
 /// Makes the event, with `-e` and `--input` merged over it.
-pub fn make(repo: Option<&Repo>, request: &PayloadRequest<'_>) -> Result<GithubEvent, RepoError> {
+pub fn make(repo: Option<&Repo>, request: &PayloadRequest<'_>) -> Result<Made, RepoError> {
     let scene = Scene::new(repo, request);
     let mut draft = draft_of(&scene)?;
     let mut notes = scene.notes_of_place();
@@ -64,7 +73,10 @@ pub fn make(repo: Option<&Repo>, request: &PayloadRequest<'_>) -> Result<GithubE
         event.base_ref = branch_of(&event.payload, "base");
     }
     request.overrides.apply(&mut event);
-    Ok(event)
+    Ok(Made {
+        event,
+        merge: draft.merge,
+    })
 }
 
 /// Changed files as the workflows of the root name them.

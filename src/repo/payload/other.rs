@@ -32,7 +32,7 @@ pub(super) fn action<'a>(scene: &'a Scene<'_>) -> &'a str {
 }
 
 /// An activity type that an event without `types` lets through (SPEC W-54, W-55).
-pub(super) fn default_action(event: &str) -> &'static str {
+pub fn default_action(event: &str) -> &'static str {
     match event {
         "pull_request" | "pull_request_target" | "issues" => "opened",
         "pull_request_review" => "submitted",
@@ -174,7 +174,7 @@ fn deployment(scene: &Scene<'_>) -> Draft {
 /// What the event is about.
 fn object_of(scene: &Scene<'_>) -> Value {
     match scene.request.event {
-        "issues" => json!({ "issue": issue(scene) }),
+        "issues" => issues(scene),
         "issue_comment" => {
             json!({ "issue": issue(scene), "comment": comment(scene, "comment") })
         }
@@ -188,10 +188,10 @@ fn object_of(scene: &Scene<'_>) -> Value {
         "discussion_comment" => {
             json!({ "discussion": discussion(scene), "comment": comment(scene, "comment") })
         }
-        "delete" => json!({ "ref": scene.current_name(), "ref_type": "branch" }),
-        "label" => json!({ "label": {
-            "id": common::id_within(scene, "labels/bug"), "name": "bug", "color": "d73a4a",
-        } }),
+        "delete" => json!({
+            "ref": scene.current_name(), "ref_type": "branch", "pusher_type": "user",
+        }),
+        "label" => json!({ "label": label(scene) }),
         "milestone" => json!({ "milestone": {
             "id": common::id_within(scene, "milestones/1"), "number": 1, "title": "", "state": "open",
         } }),
@@ -202,8 +202,43 @@ fn object_of(scene: &Scene<'_>) -> Value {
         "workflow_run" => workflow_run(scene),
         "fork" => json!({ "forkee": common::repository(scene) }),
         "gollum" => json!({ "pages": [] }),
+        "create" => json!({
+            "master_branch": scene.default_branch(), "description": null, "pusher_type": "user",
+        }),
+        "page_build" => json!({
+            "id": common::id_within(scene, "pages/builds/1"),
+            "build": {
+                "status": "built",
+                "error": { "message": null },
+                "commit": text_of(scene.head),
+                "pusher": common::user(&scene.identity().actor),
+            },
+        }),
+        "branch_protection_rule" => json!({ "rule": {
+            "id": common::id_within(scene, "rules/1"), "name": scene.default_branch(),
+        } }),
+        "member" => json!({ "member": common::user(&scene.identity().actor) }),
+        "registry_package" => json!({ "registry_package": {
+            "id": common::id_within(scene, "packages/1"),
+            "name": scene.identity().name(),
+            "package_type": "CONTAINER",
+            "package_version": { "version": scene.current_name(), "target_oid": text_of(scene.head) },
+        } }),
+        "project" | "project_card" | "project_column" => json!({ scene.request.event: {
+            "id": common::id_within(scene, "projects/1"), "name": "",
+        } }),
         _ => json!({}),
     }
+}
+
+pub(super) fn label(scene: &Scene<'_>) -> Value {
+    json!({
+        "id": common::id_within(scene, "labels/bug"),
+        "name": "bug",
+        "color": "d73a4a",
+        "default": true,
+        "description": null,
+    })
 }
 
 fn issue(scene: &Scene<'_>) -> Value {
@@ -227,6 +262,29 @@ fn issue(scene: &Scene<'_>) -> Value {
         "updated_at": time,
         "html_url": format!("{}/issues/{number}", common::html_url(scene)),
     })
+}
+
+/// An issue, with what its activity type adds (SPEC T-8).
+fn issues(scene: &Scene<'_>) -> Value {
+    let mut fields = json!({ "issue": issue(scene) });
+    let actor = || common::user(&scene.identity().actor);
+    match action(scene) {
+        "labeled" => {
+            fields["label"] = label(scene);
+            fields["issue"]["labels"] = json!([label(scene)]);
+        }
+        "unlabeled" => fields["label"] = label(scene),
+        "assigned" => {
+            fields["assignee"] = actor();
+            fields["issue"]["assignee"] = actor();
+            fields["issue"]["assignees"] = json!([actor()]);
+        }
+        "unassigned" => fields["assignee"] = actor(),
+        "edited" => fields["changes"] = json!({}),
+        "closed" => fields["issue"]["state"] = json!("closed"),
+        _ => {}
+    }
+    fields
 }
 
 fn discussion(scene: &Scene<'_>) -> Value {
@@ -281,29 +339,58 @@ fn check(scene: &Scene<'_>) -> Value {
     } })
 }
 
-/// A green run of a push to the current branch.
+/// The run that ended: the one asked for, else a green one of a push to the current branch (SPEC T-9).
 fn workflow_run(scene: &Scene<'_>) -> Value {
-    let id = common::id_within(scene, "runs/1");
+    let source = &scene.request.source;
+    let id = source
+        .id
+        .unwrap_or_else(|| common::id_within(scene, "runs/1").into());
     let url = format!("{}/actions/runs/{id}", common::html_url(scene));
+    let sha = source
+        .head_sha
+        .as_deref()
+        .and_then(|sha| scene.repo?.commit_id(sha))
+        .or(scene.head);
+    let name = source.name.as_deref().unwrap_or_default();
+    let path = source.path.as_deref().unwrap_or_default();
+    let workflow_id = common::id_within(scene, &format!("workflows/{name}"));
+    let event = source.event.as_deref().unwrap_or("push");
+    let status = match action(scene) {
+        "requested" => "queued",
+        "in_progress" => "in_progress",
+        _ => "completed",
+    };
+    let conclusion = source.conclusion.as_deref().unwrap_or("success");
+    let head_branch = source.head_branch.as_deref();
+    let time = commit::time_of(scene, sha);
     json!({
-        "workflow": null,
+        "workflow": { "id": workflow_id, "name": name, "path": path, "state": "active" },
         "workflow_run": {
             "id": id,
-            "name": "",
-            "head_branch": scene.current_name(),
-            "head_sha": text_of(scene.head),
-            "event": "push",
-            "status": "completed",
-            "conclusion": "success",
-            "run_number": 1,
+            "name": name,
+            "display_title": name,
+            "path": path,
+            "workflow_id": workflow_id,
+            "head_branch": head_branch.unwrap_or(scene.current_name()),
+            "head_sha": source.head_sha.clone().unwrap_or_else(|| text_of(sha)),
+            "event": event,
+            "status": status,
+            "conclusion": (status == "completed").then_some(conclusion),
+            "run_number": source.number.unwrap_or(1),
             "run_attempt": 1,
             "pull_requests": [],
             "actor": common::user(&scene.identity().actor),
-            "head_commit": scene.head.and_then(|id| commit::listed(scene, id)),
+            "triggering_actor": common::user(&scene.identity().actor),
+            "head_commit": sha.and_then(|id| commit::listed(scene, id)),
             "head_repository": common::repository(scene),
             "repository": common::repository(scene),
+            "created_at": time,
+            "updated_at": time,
+            "run_started_at": time,
             "html_url": url,
             "artifacts_url": format!("{url}/artifacts"),
+            "jobs_url": format!("{url}/jobs"),
+            "logs_url": format!("{url}/logs"),
         },
     })
 }

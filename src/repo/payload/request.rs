@@ -1,5 +1,7 @@
 //! What the caller wants of an event.
 
+use std::path::PathBuf;
+
 use serde_json::{Map, Value};
 
 use super::{ref_name, ref_type};
@@ -25,9 +27,28 @@ pub struct PayloadRequest<'a> {
     pub cron: Option<String>,
     /// Path of the workflow that is dispatched.
     pub workflow: Option<String>,
+    /// The run that a `workflow_run` is about.
+    pub source: SourceRun,
     /// Number of the pull request, issue or discussion.
     pub number: Option<u64>,
+    /// lrun's folder for merges of pull requests; without one HEAD runs unmerged.
+    pub merges: Option<PathBuf>,
     pub overrides: ContextOverrides,
+}
+
+/// A finished run of a workflow; what is not known is made up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceRun {
+    /// The workflow's name.
+    pub name: Option<String>,
+    /// Its file.
+    pub path: Option<String>,
+    pub event: Option<String>,
+    pub conclusion: Option<String>,
+    pub id: Option<u64>,
+    pub number: Option<u64>,
+    pub head_branch: Option<String>,
+    pub head_sha: Option<String>,
 }
 
 impl<'a> PayloadRequest<'a> {
@@ -42,7 +63,9 @@ impl<'a> PayloadRequest<'a> {
             action: None,
             cron: None,
             workflow: None,
+            source: SourceRun::default(),
             number: None,
+            merges: None,
             overrides: ContextOverrides::default(),
         }
     }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::request::PayloadRequest;
 use super::{common, merge};
+use crate::plan::Merge;
 use crate::repo::{Identity, Repo, RepoError};
 
 /// One event in the making.
@@ -25,6 +26,8 @@ pub(super) struct Draft {
     pub(super) sha: Option<Oid>,
     pub(super) changed_files: Option<Vec<String>>,
     pub(super) notes: Vec<String>,
+    /// The merge that `sha` is.
+    pub(super) merge: Option<Merge>,
 }
 
 impl<'a> Scene<'a> {
@@ -154,6 +157,7 @@ impl<'a> Scene<'a> {
             sha,
             changed_files: None,
             notes: Vec::new(),
+            merge: None,
         }
     }
 

@@ -6,6 +6,7 @@ mod bound;
 mod checked_out;
 mod history;
 mod mechanisms;
+mod merge;
 mod request;
 mod rule;
 mod store;

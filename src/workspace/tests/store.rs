@@ -22,13 +22,16 @@ fn generations(scratch: &Scratch) -> Vec<String> {
 
 /// Makes every file of the tree old enough to be trusted.
 fn age(scratch: &Scratch) {
-    // The file system's clock has moved on when a file written now is younger.
+    // The file system's clock has moved on when a file written now is younger by more than its tick.
+    const TICK: i64 = 20_000_000;
     let newest = fs::metadata(scratch.repo().join("a.txt")).unwrap();
     let probe = scratch.path("probe");
     loop {
         fs::write(&probe, "").unwrap();
         let now = fs::metadata(&probe).unwrap();
-        if (now.mtime(), now.mtime_nsec()) > (newest.ctime(), newest.ctime_nsec()) {
+        let since =
+            (now.mtime() - newest.ctime()) * 1_000_000_000 + now.mtime_nsec() - newest.ctime_nsec();
+        if since > TICK {
             break;
         }
         std::thread::yield_now();
@@ -63,6 +66,7 @@ fn a_run_in_progress_keeps_its_generation_and_the_next_sweeps_it() {
     let same = Snapshot::prepare(&scratch.options()).unwrap();
     assert_eq!(first.path(), same.path());
     scratch.write("a.txt", "changed\n");
+    age(&scratch);
     let second = Snapshot::prepare(&scratch.options()).unwrap();
     assert_eq!(
         fs::read_to_string(first.path().join("a.txt")).unwrap(),

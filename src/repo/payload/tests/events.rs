@@ -68,7 +68,9 @@ fn without_a_commit_or_a_repository_shas_are_zeros() {
         "workflow_run",
         "issue_comment",
     ] {
-        let event = make(None, &PayloadRequest::new(name, &identity)).unwrap();
+        let event = make(None, &PayloadRequest::new(name, &identity))
+            .unwrap()
+            .event;
         assert_eq!(event.sha, ZEROS, "{name}");
         assert!(has_note(&event, "no git repository"), "{name}");
         assert_eq!(event.payload["repository"]["owner"]["login"], "local");

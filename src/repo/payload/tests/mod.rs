@@ -1,7 +1,9 @@
 //! Events made in scratch repositories.
 
 mod events;
+mod pull_request;
 mod push;
+mod table;
 
 use git2::Oid;
 use serde_json::{Map, Value, json};
@@ -27,7 +29,7 @@ fn event_with(
     let identity = scratch.identity();
     let mut request = PayloadRequest::new(name, &identity);
     shape(&mut request);
-    make(Some(&repo), &request).unwrap()
+    make(Some(&repo), &request).unwrap().event
 }
 
 fn event(scratch: &Scratch, name: &str) -> GithubEvent {
