@@ -59,7 +59,8 @@ impl Place {
     fn is_named_in(&self, config: &str) -> bool {
         config
             .lines()
-            .map(|line| line.trim().to_lowercase())
+            // A checkout that lrun makes has its addresses in quotes.
+            .map(|line| line.trim().replace('"', "").to_lowercase())
             .any(|line| self.lines.contains(&line))
     }
 }
@@ -163,6 +164,13 @@ mod tests {
         let folder = repository(url);
         let place = Place::new(folder.path(), SERVER, "octo/hello", None);
         Locator::default().locate(&place, file, from)
+    }
+
+    #[test]
+    fn an_address_in_quotes_is_the_same() {
+        // SPEC K-27
+        let found = locate("\"https://github.com/octo/hello\"", "src/deep/a.ts", "");
+        assert_eq!(found.as_deref(), Ok("src/deep/a.ts"));
     }
 
     #[test]
