@@ -18,6 +18,7 @@ use super::job_environment::Environments;
 
 /// Everything that holds for the whole run.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of the user")]
 pub struct Options {
     /// The project's folder.
     pub root: PathBuf,
