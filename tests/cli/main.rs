@@ -5,6 +5,7 @@
 mod commands;
 mod events;
 mod exit_codes;
+mod groups;
 mod lrun;
 mod output;
 mod redactor;
