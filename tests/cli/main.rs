@@ -8,6 +8,7 @@ mod exit_codes;
 mod lrun;
 mod output;
 mod redactor;
+mod remote;
 mod running;
 mod settings;
 mod signals;
