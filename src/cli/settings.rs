@@ -65,6 +65,16 @@ pub struct Settings {
     pub private_files: Vec<PathBuf>,
     pub offline: bool,
     pub local_repositories: Vec<LocalRepository>,
+    /// `--action-offline-mode`: what is cached counts, what is missing is fetched.
+    pub action_offline: bool,
+    /// `--no-skip-checkout`.
+    pub real_checkout: bool,
+    /// `--github-instance`: another server.
+    pub github_instance: Option<String>,
+    /// `owner/repo` that come from github.com whatever the server is.
+    pub from_github: Vec<String>,
+    /// For those.
+    pub from_github_token: Option<String>,
     /// 0: one per processor.
     pub concurrent_jobs: usize,
     pub skip_unavailable: bool,
@@ -259,6 +269,14 @@ impl Settings {
             _ => Backend::Auto,
         };
         self.offline = sources.is_on("offline");
+        self.action_offline = sources.is_on("action-offline-mode");
+        self.real_checkout = sources.is_on("no-skip-checkout");
+        self.github_instance = sources.text("github-instance");
+        self.from_github = sources
+            .list("replace-ghe-action-with-github-com")
+            .map(|given| given.value.clone())
+            .collect();
+        self.from_github_token = sources.text("replace-ghe-action-token-with-github-com");
         self.concurrent_jobs = sources
             .scalar("concurrent-jobs")
             .and_then(|jobs| jobs.value.parse().ok())
@@ -285,7 +303,11 @@ impl Settings {
         self.color = color(environment);
         self.is_terminal = environment.stdout_is_terminal;
         self.can_ask = environment.stdin_is_terminal && environment.stderr_is_terminal;
-        self.cache_dir = environment.cache_dir();
+        // act's own content there is not read (ACT-HABITS 2).
+        self.cache_dir = match sources.scalar("action-cache-path") {
+            Some(folder) => folder.path().join("lrun"),
+            None => environment.cache_dir(),
+        };
         self.data_dir = environment.data_dir();
     }
 

@@ -15,10 +15,6 @@ impl Job {
         prepared: &Prepared<'_>,
         given: &IndexMap<String, String>,
     ) -> Worked {
-        if let Err(message) = self.is_own_repository(given) {
-            self.say(Some(&prepared.key), Level::Error, &message);
-            return Worked::failed();
-        }
         let (request, warnings) = match CheckoutRequest::from_inputs(given) {
             Ok(read) => read,
             Err(message) => {
@@ -95,21 +91,6 @@ impl Job {
             ref_name: event.ref_name.clone(),
             remote_url: identity.remote_url.clone(),
             remote_name: identity.remote_name.clone(),
-        }
-    }
-
-    fn is_own_repository(&self, given: &IndexMap<String, String>) -> Result<(), String> {
-        let wanted = given
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("repository"))
-            .map(|(_, value)| value.as_str())
-            .filter(|value| !value.is_empty());
-        let own = &self.run.options.identity.repository;
-        match wanted {
-            Some(wanted) if !wanted.eq_ignore_ascii_case(own) => Err(format!(
-                "checkout of {wanted}: lrun does not fetch other repositories yet; this one is {own}"
-            )),
-            _ => Ok(()),
         }
     }
 }

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Contexts;
+use crate::action::{Origin, Pins};
 use crate::event::{Conclusion, JobKey};
 use crate::expr::{Object, Value};
 use crate::plan::GithubEvent;
@@ -33,6 +34,10 @@ pub(super) struct Invocation {
     pub cancel: CancellationToken,
     /// How many workflows call this one.
     pub depth: usize,
+    /// Commits that the lock file gives.
+    pub pins: Option<Pins>,
+    /// The repository that the workflow's file is of, if it is not the own one.
+    pub origin: Option<Origin>,
 }
 
 impl Invocation {

@@ -150,7 +150,7 @@ fn terms(plan: &LegPlan, definition: &StepsJob) -> Result<Terms, EvalError> {
         .options
         .machines
         .place(&runs_on.labels, runs_on.group.as_deref());
-    let obstacle = availability::obstacle(&plan.run, definition, &evaluator)?;
+    let obstacle = availability::obstacle(&plan.run, &plan.invocation, definition, &evaluator)?;
     Ok(Terms {
         labels: runs_on.labels,
         placement,

@@ -51,6 +51,7 @@ pub mod output_line;
 mod post;
 mod pre;
 mod process;
+mod remote;
 mod schedule;
 mod script;
 mod secret_form;
@@ -304,6 +305,8 @@ impl Run {
             label: Arc::from(selected.workflow.display_name()),
             cancel: self.stop.cancel.child_token(),
             depth: 0,
+            pins: selected.pins.clone(),
+            origin: None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use crate::action::local::LocalRepository;
+use crate::action::{Pins, RemoteActions};
 use crate::expr::Value;
 use crate::plan::GithubEvent;
 use crate::plan::machine::Machines;
@@ -46,7 +46,10 @@ pub struct Options {
     /// `--matrix`.
     pub matrix: Vec<MatrixFilter>,
     pub skip_unavailable: bool,
-    pub local_repositories: Vec<LocalRepository>,
+    /// Actions and workflows of other repositories.
+    pub remote: Arc<RemoteActions>,
+    /// `--no-skip-checkout`: the real actions/checkout runs, also for the own repository.
+    pub real_checkout: bool,
     /// Whether `$<< >>` counts in this repository's own files.
     pub angle: bool,
 }
@@ -81,4 +84,6 @@ pub struct Selected {
     pub inputs: Value,
     /// Counted per workflow file.
     pub run_number: String,
+    /// Commits that the lock file gives (SPEC A-6).
+    pub pins: Option<Pins>,
 }

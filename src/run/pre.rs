@@ -7,8 +7,9 @@ use super::composite::{Frame, Outer};
 use super::context::{Contexts, Status};
 use super::job::{Job, env_value, optional_minutes};
 use super::post::{PostWork, holds_when_cancelled};
+use super::remote::repository_input;
 use super::step::{Prepared, Worked, deadline_of, earlier, millis, worse};
-use super::uses::{Meaning, Resolved, Served};
+use super::uses::{Checkout, Meaning, Resolved, Served};
 use crate::action::Runs;
 use crate::event::{Conclusion, EventKind, Level, Phase, StepKey};
 use crate::expr::Expr;
@@ -24,9 +25,20 @@ impl Job {
             if self.kill.is_cancelled() {
                 return;
             }
+            if self.action_with_pre(None, step, 0).is_none() {
+                continue;
+            }
+            self.bring_step(step).await;
+            // Now from the job's own copy.
             if let Some(action) = self.action_with_pre(None, step, 0) {
                 self.run_pre(frame, step, index + 1, &action).await;
             }
+        }
+    }
+
+    async fn bring_step(&self, step: &Step) {
+        if let StepKind::Uses { uses, .. } = &step.kind {
+            self.bring(&uses.value).await;
         }
     }
 
@@ -38,14 +50,21 @@ impl Job {
         step: &Step,
         depth: usize,
     ) -> Option<Box<Resolved>> {
-        let StepKind::Uses { uses, .. } = &step.kind else {
+        let StepKind::Uses { uses, with } = &step.kind else {
             return None;
         };
         let local = uses.value.starts_with("./") || uses.value.starts_with(".\\");
         if local || depth >= MAX_DEPTH {
             return None;
         }
-        let Ok(Meaning::Action(action)) = self.resolve(scope, &uses.value) else {
+        let foreign = repository_input(with.as_ref())
+            .is_some_and(|wanted| !self.run.is_own_repository(wanted));
+        let checkout = if foreign {
+            Checkout::Foreign
+        } else {
+            Checkout::Own
+        };
+        let Ok(Meaning::Action(action)) = self.resolve(scope, &uses.value, checkout) else {
             return None;
         };
         let has_pre = match &action.manifest.runs {
@@ -257,6 +276,13 @@ impl Job {
         };
         let mut result = Conclusion::Success;
         for (index, step) in steps.iter().enumerate() {
+            if self
+                .action_with_pre(inner.served(), step, inner.depth())
+                .is_none()
+            {
+                continue;
+            }
+            self.bring_step(step).await;
             let Some(found) = self.action_with_pre(inner.served(), step, inner.depth()) else {
                 continue;
             };
