@@ -167,6 +167,13 @@ fn a_comment_without_a_blank_moves_no_place() {
 }
 
 #[test]
+fn many_comments_without_a_blank_take_no_time() {
+    assert!(read(&"- [x]# y\n".repeat(MAX_GLUED_COMMENTS)).is_ok());
+    let error = read(&"- [x]# y\n".repeat(20_000)).unwrap_err();
+    assert_eq!(error.code, GLUED_COMMENT);
+}
+
+#[test]
 fn agrees_with_a_yaml_library_where_that_is_right() {
     for text in [
         "a: 1\nb: [x, {y: 2.5}, ~, true]\nc: 'it''s'\nd: \"a\\tb\"\n",
