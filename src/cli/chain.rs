@@ -39,9 +39,10 @@ pub fn follow(settings: &Settings, environment: &Environment, first: Done) -> Re
                 if is_signal(code) {
                     return Ok(code);
                 }
-                let gate = match report_diagnostics(&settings, &occasion)? {
-                    true => None,
-                    false => held_by_lock(&settings, &occasion),
+                let gate = if report_diagnostics(&settings, &occasion)? {
+                    None
+                } else {
+                    held_by_lock(&settings, &occasion)
                 };
                 let Some(gate) = gate else {
                     code = worse(code, 2);

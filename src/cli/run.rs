@@ -15,25 +15,34 @@ use super::prompt::{self, Question};
 use super::run_number;
 use super::settings::{self, Color, PlatformTarget, Settings, Workspace};
 use super::values::InputSource;
-use super::{chain, complain_with, outline, project, remote};
+use super::{chain, complain_with, environments, outline, project, remote};
 use crate::action::RemoteActions;
 use crate::diagnostic::Diagnostic;
 use crate::event::Listener;
 use crate::executor::Stop;
 use crate::expr::Value;
 use crate::plan::inputs::missing_required;
-use crate::plan::machine::{Arch, Backend, Machines, Mapping, Origin, Os, Target};
+use crate::plan::machine::{Arch, Backend, Machines, Mapping, Origin, Os, Target, hosted_label};
 use crate::plan::matrix::MatrixFilter;
 use crate::repo::payload::SourceRun;
 use crate::report::{self, Colors, Detail, JobName, Json, Live, Plain, Quiet};
 use crate::run::environment::{Inherit, inherited};
 use crate::run::mask::Masker;
 use crate::run::{self, Identity, Options, Provision, Selected, Work};
-use crate::workflow::InputType;
+use crate::workflow::{InputType, JobKind};
 use crate::workspace;
 
 /// Runs what the settings ask for; gives the exit code.
 pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliError> {
+    let found = environments::read(&settings.root, &settings.files, environment)?;
+    // Before anything looks at the tree: these files are in no workspace and no payload.
+    settings.private_files.extend(found.private_files);
+    settings.environments = found.environments;
+    if !settings.quiet {
+        for warning in found.warnings {
+            complain_with(&format!("warning: {warning}\n"));
+        }
+    }
     let occasion = occasion::decide(&settings, environment)?;
     if report_diagnostics(&settings, &occasion)? {
         return Err(CliError::faulty(&occasion.diagnostics));
@@ -285,6 +294,7 @@ fn work(
             settings.root.display()
         ));
     }
+    notes.extend(host_note(settings, &selected));
     let command = rerun_command(settings);
     Work {
         event: Arc::clone(&occasion.event),
@@ -299,6 +309,28 @@ fn work(
             format!("{command} {}", jobs.join(" "))
         }),
     }
+}
+
+/// The line that says where jobs for GitHub's own machines run, unless the user said so himself.
+fn host_note(settings: &Settings, selected: &[Selected]) -> Option<String> {
+    if settings.backend != settings::Backend::Auto {
+        return None;
+    }
+    let label = selected.iter().find_map(|one| {
+        let jobs = one.workflow.jobs.values();
+        let mut steps = jobs.filter(|job| {
+            one.jobs
+                .as_ref()
+                .is_none_or(|chosen| chosen.contains(&job.id))
+        });
+        steps.find_map(|job| match &job.kind {
+            JobKind::Steps(steps) => hosted_label(job, steps),
+            JobKind::Call(_) => None,
+        })
+    })?;
+    Some(format!(
+        "no container engine is used: jobs for {label} run on this machine itself"
+    ))
 }
 
 /// The command of this run without its jobs.
@@ -359,6 +391,8 @@ fn options(
         real_checkout: settings.real_checkout,
         angle: settings.angle_delimiters,
         identity,
+        environments: settings.environments.clone(),
+        groups: settings.data_dir.join("groups"),
     })
 }
 

@@ -10,6 +10,7 @@ use super::environment::Environment;
 use super::error::CliError;
 use super::sources::{Assignment, Sources};
 use super::{choice, values};
+use crate::run::job_environment::Environments;
 
 pub use super::sources::Notice;
 pub use crate::plan::Content;
@@ -110,6 +111,8 @@ pub struct Settings {
     pub files: Vec<PathBuf>,
     /// To be said on stderr before anything else; `Debug` ones under `-v` only.
     pub notices: Vec<Notice>,
+    /// Values of deployment environments; read for a run.
+    pub environments: Environments,
 }
 
 /// What `lrun lock` is asked for; nothing: to write the file.

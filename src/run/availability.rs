@@ -211,14 +211,13 @@ fn action_obstacle(
                 Ok(served) => served,
                 Err(missing) => {
                     let stand_in = format!(
-                        "or serve it from a folder: --local-repository {owner}/{repo}@{git_ref}=FOLDER"
+                        "serve it from a folder: --local-repository {owner}/{repo}@{git_ref}=FOLDER"
                     );
-                    return Some((
-                        missing.reason,
-                        missing
-                            .help
-                            .map_or_else(|| stand_in.clone(), |help| format!("{help}; {stand_in}")),
-                    ));
+                    let help = match missing.help {
+                        Some(help) => format!("{help}; or {stand_in}"),
+                        None => stand_in,
+                    };
+                    return Some((missing.reason, help));
                 }
             };
             let directory = served.root.join(path.unwrap_or_default());

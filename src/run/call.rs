@@ -1,6 +1,6 @@
 //! A job that calls a workflow: inputs, secrets, its jobs, outputs (SPEC 11).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 
@@ -18,7 +18,14 @@ use crate::workflow::evaluate::{EvalError, Evaluator};
 use crate::workflow::{CallJob, CallSecrets, Token, Trigger, Workflow};
 
 /// Runs a leg that calls a workflow.
-pub(super) async fn run(plan: &LegPlan, key: JobKey, call: &CallJob) -> LegEnd {
+///
+/// `group` is the concurrency group that the leg has.
+pub(super) async fn run(
+    plan: &LegPlan,
+    key: JobKey,
+    call: &CallJob,
+    group: Option<&str>,
+) -> LegEnd {
     let Some((called, origin)) = find(plan, call) else {
         plan.report_unavailable(&key, &missing(plan, call));
         return LegEnd {
@@ -27,7 +34,10 @@ pub(super) async fn run(plan: &LegPlan, key: JobKey, call: &CallJob) -> LegEnd {
         };
     };
     let invocation = match prepare(plan, &key, call, &called, origin) {
-        Ok(invocation) => Arc::new(invocation),
+        Ok(invocation) => Arc::new(Invocation {
+            within: plan.groups_of_call(&key, group),
+            ..invocation
+        }),
         Err(error) => return plan.refuse(&key, &error),
     };
     let Some(_slot) = plan.matrix_slot().await else {
@@ -138,6 +148,12 @@ fn prepare(
         label: Arc::clone(&outer.label),
         cancel: plan.cancel.clone(),
         depth: outer.depth + 1,
+        within: Vec::new(),
+        group: OnceLock::new(),
+        grant: match &called.permissions {
+            Some(permissions) => permissions.grant.clone(),
+            None => plan.grant().clone(),
+        },
         pins: outer.pins.clone(),
         origin,
     })

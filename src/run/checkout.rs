@@ -1,5 +1,7 @@
 //! `actions/checkout` of the own repository, from the local tree: never the network (DESIGN 4).
 
+use std::error::Error;
+
 use indexmap::IndexMap;
 
 use super::Run;
@@ -32,7 +34,7 @@ impl Job {
         let done = tokio::task::spawn_blocking(move || {
             if run.options.bind {
                 return workspace::confirm_bound(&run.options.workspace, &request, &target)
-                    .map_err(|error| error.to_string());
+                    .map_err(|error| told(&error));
             }
             let snapshot = run.snapshot()?;
             workspace::checkout(
@@ -42,7 +44,7 @@ impl Job {
                 &target,
                 &folder,
             )
-            .map_err(|error| error.to_string())
+            .map_err(|error| told(&error))
         })
         .await;
         let checkout = match done {
@@ -100,8 +102,35 @@ impl Run {
     pub(super) fn snapshot(&self) -> Result<Snapshot, String> {
         self.snapshot
             .get_or_init(|| {
-                Snapshot::prepare(&self.options.workspace).map_err(|error| error.to_string())
+                Snapshot::prepare(&self.options.workspace).map_err(|error| told(&error))
             })
             .clone()
+    }
+}
+
+/// An error with its causes: "cannot copy x" alone says nothing of a full disk.
+fn told(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::WorkspaceError;
+
+    #[test]
+    fn an_error_is_told_with_its_cause() {
+        let error = WorkspaceError::Io {
+            action: "copy",
+            path: "/x".into(),
+            source: std::io::ErrorKind::StorageFull.into(),
+        };
+        assert_eq!(told(&error), "cannot copy /x: no storage space");
     }
 }

@@ -14,8 +14,11 @@ use crate::plan::matrix::MatrixFilter;
 use crate::workflow::Workflow;
 use crate::workspace;
 
+use super::job_environment::Environments;
+
 /// Everything that holds for the whole run.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of the user")]
 pub struct Options {
     /// The project's folder.
     pub root: PathBuf,
@@ -52,6 +55,10 @@ pub struct Options {
     pub real_checkout: bool,
     /// Whether `$<< >>` counts in this repository's own files.
     pub angle: bool,
+    /// Values of deployment environments.
+    pub environments: Environments,
+    /// Where the concurrency groups of all runs are kept.
+    pub groups: PathBuf,
 }
 
 /// Who runs what, as `github.*` tells it.

@@ -91,7 +91,13 @@ impl Job {
         let condition = self.pre_condition(&contexts, action);
         if let Ok(false) = condition {
             let reason = "its pre-if does not hold".to_owned();
-            self.emit(Some(&key), EventKind::StepSkipped { reason });
+            self.emit(
+                Some(&key),
+                EventKind::StepSkipped {
+                    reason,
+                    trace: None,
+                },
+            );
             return;
         }
         self.emit(Some(&key), EventKind::StepStarted);

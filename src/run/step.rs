@@ -8,6 +8,7 @@ use super::command_files::CommandFiles;
 use super::composite::Frame;
 use super::context::{Contexts, Status};
 use super::job::{Job, env_value, optional_minutes};
+use super::limit;
 use super::state::Effects;
 use super::uses::Resolved;
 use crate::event::{Conclusion, EventKind, Level, Phase, StepKey};
@@ -104,7 +105,7 @@ impl Job {
         {
             Ok(true) => {}
             Ok(false) => {
-                self.skip(frame, step, &key);
+                self.skip(frame, step, &key, &contexts);
                 return Ran {
                     condition_failed: false,
                 };
@@ -173,7 +174,12 @@ impl Job {
             &self.evaluator_of(frame, &contexts),
             step.timeout_minutes.as_ref(),
         ) {
-            Ok(minutes) => minutes,
+            Ok(minutes) => {
+                if let Some(warning) = minutes.and_then(limit::step_minutes) {
+                    self.say(Some(&key), Level::Warning, &warning);
+                }
+                minutes
+            }
             Err(error) => {
                 // SPEC S-2: said, and the step still runs.
                 self.annotate(Some(&key), &error);
@@ -332,14 +338,18 @@ impl Job {
         }
     }
 
-    fn skip(&mut self, frame: &mut Frame, step: &Step, key: &StepKey) {
+    fn skip(&mut self, frame: &mut Frame, step: &Step, key: &StepKey, contexts: &Contexts) {
+        let trace = step.condition.text.is_some().then(|| {
+            let (_, trace) = step.condition.expr.trace(contexts);
+            self.masker.mask_lines(&trace.to_string()).into_owned()
+        });
         let reason = match &step.condition.text {
             Some(text) => format!("if: {}", text.value.trim()),
             None if frame.is_composite() => format!("the action is {}", past(frame.status)),
             None => format!("the job is {}", past(self.state.status)),
         };
         let reason = self.masker.mask(&reason).into_owned();
-        self.emit(Some(key), EventKind::StepSkipped { reason });
+        self.emit(Some(key), EventKind::StepSkipped { reason, trace });
         frame.record(
             step,
             IndexMap::new(),

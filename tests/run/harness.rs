@@ -17,6 +17,7 @@ use lrun::expr::Value;
 use lrun::plan::machine::{Arch, Backend, Machines, Os};
 use lrun::plan::reusable::Library;
 use lrun::plan::{Content, GithubEvent};
+use lrun::run::job_environment::Environments;
 use lrun::run::{Ended, Identity, Options, Provision, Selected, Work, run};
 use lrun::workflow::{ReadOptions, Workflow, read_workflow};
 use lrun::workspace;
@@ -350,6 +351,8 @@ fn options(place: &Path, root: &Path) -> Options {
         remote: remote(&place.join("cache"), root, Vec::new()),
         real_checkout: false,
         angle: true,
+        environments: Environments::default(),
+        groups: place.join("groups"),
     }
 }
 

@@ -5,3 +5,4 @@ mod harness;
 mod jobs;
 mod stages;
 mod steps;
+mod wiring;
