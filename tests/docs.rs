@@ -79,24 +79,6 @@ fn every_fixture_says_what_it_shows() {
 }
 
 #[test]
-fn the_table_of_compatibility_names_fixtures_that_are_there() {
-    let table = read("docs/compatibility.md");
-    for line in table.lines().filter(|line| line.contains("| works |")) {
-        let proof = line.trim_end_matches('|').rsplit('|').next().unwrap();
-        for name in proof
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .filter(|name| !name.contains('/'))
-        {
-            let own = home().join(format!("fixtures/workflows/{name}.yml"));
-            let called = home().join(format!("fixtures/reusable/.github/workflows/{name}.yml"));
-            assert!(own.exists() || called.exists(), "{line}");
-        }
-    }
-}
-
-#[test]
 fn the_project_is_proved_by_the_readmes_own_command() {
     let readme = read("README.md");
     let command = readme

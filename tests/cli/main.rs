@@ -9,6 +9,7 @@ mod groups;
 mod lrun;
 mod output;
 mod redactor;
+mod remote;
 mod running;
 mod settings;
 mod signals;
