@@ -27,6 +27,7 @@ use crate::plan::matrix::MatrixFilter;
 use crate::repo::payload::SourceRun;
 use crate::report::{self, Colors, Detail, JobName, Json, Live, Plain, Quiet};
 use crate::run::environment::{Inherit, inherited};
+use crate::run::limit;
 use crate::run::mask::Masker;
 use crate::run::{self, Identity, Options, Provision, Selected, Work};
 use crate::workflow::{InputType, JobKind};
@@ -77,6 +78,7 @@ pub fn go(
     occasion: &Occasion,
     gate: &Gate,
 ) -> Result<Done, CliError> {
+    check_payload(occasion)?;
     ask_inputs(settings, occasion)?;
     let mut selected = select(settings, occasion)?;
     if !selected.is_empty() {
@@ -123,6 +125,19 @@ pub fn go(
         exit_code: ended.exit_code,
         sources,
     })
+}
+
+/// GitHub takes no dispatch with so large a payload.
+fn check_payload(occasion: &Occasion) -> Result<(), CliError> {
+    let event = &occasion.event;
+    if event.name != "repository_dispatch" {
+        return Ok(());
+    }
+    let payload = event.payload.get("client_payload");
+    match payload.and_then(limit::client_payload) {
+        Some(message) => Err(CliError::new(message)),
+        None => Ok(()),
+    }
 }
 
 /// The runs of the selected workflows, as `workflow_run` tells of them.

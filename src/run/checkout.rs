@@ -31,7 +31,7 @@ impl Job {
         let run = std::sync::Arc::clone(&self.run);
         let folder = self.directories.workspace.clone();
         // Copying a tree is work for another thread: other jobs' output must not wait for it.
-        let done = tokio::task::spawn_blocking(move || {
+        let copying = tokio::task::spawn_blocking(move || {
             if run.options.bind {
                 return workspace::confirm_bound(&run.options.workspace, &request, &target)
                     .map_err(|error| told(&error));
@@ -45,8 +45,12 @@ impl Job {
                 &folder,
             )
             .map_err(|error| told(&error))
-        })
-        .await;
+        });
+        // A tree may take minutes to copy; what a kill leaves half-made goes with the job's folder.
+        let done = tokio::select! {
+            done = copying => done,
+            () = self.kill.cancelled() => return Worked::ended(Conclusion::Cancelled),
+        };
         let checkout = match done {
             Ok(Ok(checkout)) => checkout,
             Ok(Err(message)) => {

@@ -112,7 +112,7 @@ impl Invocation {
             Err(lost) => {
                 let text = run.masker.mask_lines(&lost.to_string()).into_owned();
                 let found = Annotation::new(Level::Error, text);
-                Err(self.end_all(run, Conclusion::Cancelled, found))
+                Err(self.end_all(run, Conclusion::Cancelled, &found))
             }
         }
     }
@@ -142,7 +142,7 @@ impl Invocation {
     /// A workflow that can not start.
     pub fn refuse(&self, run: &Run, error: &EvalError) -> IndexMap<String, Arc<JobResult>> {
         let found = annotation_of(error, &run.masker);
-        self.end_all(run, Conclusion::Failure, found)
+        self.end_all(run, Conclusion::Failure, &found)
     }
 
     /// Every job ends before it started.
@@ -150,7 +150,7 @@ impl Invocation {
         &self,
         run: &Run,
         result: Conclusion,
-        found: Annotation,
+        found: &Annotation,
     ) -> IndexMap<String, Arc<JobResult>> {
         let mut ends = IndexMap::new();
         for id in self.selected() {

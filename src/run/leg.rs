@@ -400,7 +400,10 @@ fn matchers(plan: &LegPlan, directories: &Directories, server: &Contexts) -> Mat
         &identity.repository,
         identity.remote_url.as_deref(),
     );
-    if options.workspace.git_dir.is_none() || options.workspace.below_top_level {
+    if identity.remote_url.is_none()
+        || options.workspace.git_dir.is_none()
+        || options.workspace.below_top_level
+    {
         place = place.without_git();
     }
     let of_vars = server.get("vars").get(matcher::TIMEOUT_VARIABLE).to_text();

@@ -77,12 +77,11 @@ impl<'a> StepLog<'a> {
         if let Some(text) = outcome.print {
             // SPEC K-24: what was a command is no output of a tool.
             let found = if is_command { None } else { self.scan(&text) };
-            match found {
-                Some(found) => self.annotate_match(&found),
-                None => {
-                    let masked = self.mask.mask(&text);
-                    self.print(stream, &masked);
-                }
+            if let Some(found) = found {
+                self.annotate_match(&found);
+            } else {
+                let masked = self.mask.mask(&text);
+                self.print(stream, &masked);
             }
         }
         for failure in outcome.failures {
@@ -188,7 +187,7 @@ impl<'a> StepLog<'a> {
     fn annotate(&mut self, found: &Annotation) {
         let workspace = self.job.directories.workspace.to_string_lossy();
         let file = found.file.as_deref();
-        self.record(Annotation {
+        self.record(&Annotation {
             file: file.map(|file| relative_file(file, &workspace)),
             ..found.clone()
         });
@@ -196,13 +195,13 @@ impl<'a> StepLog<'a> {
 
     /// A match: the log has its line, the annotation its message (SPEC K-24, K-27).
     fn annotate_match(&mut self, found: &Found) {
-        self.record(Annotation {
+        self.record(&Annotation {
             log: Some(found.line.clone()),
             ..found.annotation.clone()
         });
     }
 
-    fn record(&mut self, found: Annotation) {
+    fn record(&mut self, found: &Annotation) {
         let mask = |text: &str| self.mask.mask_lines(text).into_owned();
         let message = mask(&found.message);
         let log = found.log.as_deref().map(mask);
@@ -217,7 +216,7 @@ impl<'a> StepLog<'a> {
             title: found.title.as_deref().map(mask),
             file: found.file.as_deref().map(mask),
             log,
-            ..found
+            ..found.clone()
         };
         self.job
             .emit(Some(self.key), EventKind::Annotation(annotation));

@@ -36,9 +36,18 @@ impl Job {
         }
     }
 
+    /// Whose checkout a step is, as far as its `with` says before it is evaluated.
+    fn checkout_as_written(&self, with: Option<&Token>) -> Checkout {
+        match repository_input(with) {
+            Some(wanted) if !self.run.is_own_repository(wanted) => Checkout::Foreign,
+            _ => Checkout::Own,
+        }
+    }
+
     async fn bring_step(&self, step: &Step) {
-        if let StepKind::Uses { uses, .. } = &step.kind {
-            self.bring(&uses.value).await;
+        if let StepKind::Uses { uses, with } = &step.kind {
+            let checkout = self.checkout_as_written(with.as_ref());
+            self.bring(&uses.value, checkout).await;
         }
     }
 
@@ -57,13 +66,7 @@ impl Job {
         if local || depth >= MAX_DEPTH {
             return None;
         }
-        let foreign = repository_input(with.as_ref())
-            .is_some_and(|wanted| !self.run.is_own_repository(wanted));
-        let checkout = if foreign {
-            Checkout::Foreign
-        } else {
-            Checkout::Own
-        };
+        let checkout = self.checkout_as_written(with.as_ref());
         let Ok(Meaning::Action(action)) = self.resolve(scope, &uses.value, checkout) else {
             return None;
         };

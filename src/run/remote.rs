@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Run;
 use super::invocation::Invocation;
 use super::job::Job;
-use super::uses::Served;
+use super::uses::{Checkout, Served};
 use crate::action::{Origin, Reference};
 use crate::workflow::{Token, TokenKind};
 
@@ -171,16 +171,26 @@ impl Job {
 
     /// Fetches an action that only a `./` action named, and gives the job its own copy. What goes wrong shows when the
     /// action is resolved.
-    pub async fn bring(&self, uses: &str) {
+    pub async fn bring(&self, uses: &str, checkout: Checkout) {
         let Ok(Reference::Remote {
             owner,
             repo,
+            path,
             git_ref,
-            ..
         }) = uses.parse()
         else {
             return;
         };
+        let name = RemoteName {
+            owner: &owner,
+            repo: &repo,
+            path: path.as_deref(),
+            git_ref: &git_ref,
+        };
+        // lrun's own checkout needs nothing of the action: never the network (DESIGN 4).
+        if checkout == Checkout::Own && self.run.is_checkout(name) {
+            return;
+        }
         let origin = Origin::pinned(&owner, &repo, &git_ref, self.invocation.pins.as_ref());
         let remote = Arc::clone(&self.run.options.remote);
         let actions = self.actions_folder();

@@ -371,7 +371,7 @@ async fn one_leg(plan: LegPlan, key: crate::event::JobKey) -> LegEnd {
                 }
             };
             let replaced = |text: &str| plan.say(&key, text);
-            group::hold(&entered, &plan.cancel, work, replaced).await
+            Box::pin(group::hold(&entered, &plan.cancel, work, replaced)).await
         }
     };
     // SPEC X-6: a leg with continue-on-error never triggers it.

@@ -225,7 +225,7 @@ impl Job {
         };
         self.describe_action(&prepared, &given);
         let checkout = self.checkout_of(&given);
-        self.bring(&uses.value).await;
+        self.bring(&uses.value, checkout).await;
         let action = match self.resolve(frame.served(), &uses.value, checkout) {
             Ok(Meaning::Checkout) => return self.run_checkout(&prepared, &given).await,
             Ok(Meaning::Action(action)) => *action,

@@ -5,6 +5,8 @@
 mod commands;
 mod events;
 mod exit_codes;
+mod groups;
+mod hub;
 mod lrun;
 mod output;
 mod redactor;
