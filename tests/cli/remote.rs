@@ -298,3 +298,73 @@ fn the_cache_lies_where_it_is_told_to() {
     passed(&lrun);
     assert!(cache.join("lrun/actions").is_dir());
 }
+
+#[test]
+fn what_is_cached_can_be_taken_without_asking() {
+    let lrun = world(&job("      - uses: o/a@v1\n"));
+    publish(&lrun, "o/a", "v1", &[("action.yml", &said("first"))]);
+    passed(&lrun);
+    publish(&lrun, "o/a", "v1", &[("action.yml", &said("moved"))]);
+    calls(&lrun);
+    let steps = "      - uses: o/a@v1\n      - uses: o/b@v1\n";
+    let lrun = lrun
+        .workflow("ci.yml", &job(steps))
+        .args(["push", "--action-offline-mode"]);
+    publish(&lrun, "o/b", "v1", &[("action.yml", &said("missing"))]);
+    assert_eq!(passed(&lrun).lines("a"), ["first", "missing"]);
+    assert_eq!(calls(&lrun), (1, 1), "only for what was not there");
+}
+
+#[test]
+fn another_server_has_its_own_actions_and_may_take_some_from_github() {
+    let steps =
+        "      - uses: o/here@v1\n      - uses: o/there@v1\n      - run: echo $GITHUB_SERVER_URL\n";
+    let lrun = world(&job(steps))
+        .env("GIT_CONFIG_COUNT", "2")
+        .env(
+            "GIT_CONFIG_KEY_1",
+            "url.file://{SCRATCH}/hub/own/.insteadOf",
+        )
+        .env("GIT_CONFIG_VALUE_1", "https://git.example.org/")
+        .args([
+            "push",
+            "--github-instance",
+            "git.example.org",
+            "--replace-ghe-action-with-github-com",
+            "o/there",
+        ]);
+    publish(&lrun, "own/o/here", "v1", &[("action.yml", &said("here"))]);
+    publish(&lrun, "o/there", "v1", &[("action.yml", &said("there"))]);
+    assert_eq!(
+        passed(&lrun).lines("a"),
+        ["here", "there", "https://git.example.org"]
+    );
+}
+
+#[test]
+fn an_action_that_only_a_local_action_names_is_fetched() {
+    // SPEC A-1
+    let lrun = world(&job(
+        "      - uses: actions/checkout@v4\n      - uses: ./made\n      - run: |\n          mkdir late && printf 'runs: {using: composite, steps: [{uses: o/late@v1}]}' > late/action.yml\n      - uses: ./late\n",
+    ))
+    .file("made/action.yml", "runs: {using: composite, steps: [{uses: o/early@v1}]}\n");
+    publish(&lrun, "o/early", "v1", &[("action.yml", &said("early"))]);
+    publish(&lrun, "o/late", "v1", &[("action.yml", &said("late"))]);
+    assert_eq!(passed(&lrun).lines("a"), ["early", "late"]);
+}
+
+#[test]
+fn the_depth_of_a_problem_is_told() {
+    let lrun = world(&job("      - run: echo ran\n      - uses: o/outer@v1\n"));
+    let outer = "runs: {using: composite, steps: [{uses: o/none@v1}]}\n";
+    publish(&lrun, "o/outer", "v1", &[("action.yml", outer)]);
+    let ended = lrun.run();
+    assert_eq!(ended.code, Some(3), "{ended}");
+    let text = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(
+        text.contains("Unable to resolve action `o/none@v1`, repository not found"),
+        "{ended}"
+    );
+    assert!(text.contains("ci.yml:7"), "{ended}");
+    assert!(!text.contains("] ran"), "{ended}");
+}
