@@ -269,21 +269,31 @@ fn set_up(
     definition: &StepsJob,
     masker: &Masker,
 ) -> Result<Job, SetUpError> {
-    let options = &plan.run.options;
-    let directories = Directories::create(
-        plan.run.next_directory(),
-        &options.identity.repository,
-        options.bind.then_some(options.root.as_path()),
-        plan.run.tool_cache(),
+    let run = &plan.run;
+    let tracking = format!("github_{}", uuid::Uuid::new_v4());
+    let root = run.next_directory();
+    // Before the first folder and the first process: what lrun can not end any more, the watchdog does.
+    run.watch_over(&tracking, &root);
+    let job = Directories::create(
+        root.clone(),
+        &run.options.identity.repository,
+        run.options.bind.then_some(run.options.root.as_path()),
+        run.tool_cache(),
     )
-    .map_err(|error| SetUpError::Message(format!("can not make the job's folders: {error}")))?;
-    let prepared = prepare(plan, key, definition, &directories, masker);
-    if prepared.is_err()
-        && let Err(error) = directories.remove()
-    {
-        plan.say(key, &format!("can not remove the job's folder: {error}"));
+    .map_err(|error| SetUpError::Message(format!("can not make the job's folders: {error}")))
+    .and_then(|directories| {
+        let prepared = prepare(plan, key, definition, &directories, &tracking, masker);
+        if prepared.is_err()
+            && let Err(error) = directories.remove()
+        {
+            plan.say(key, &format!("can not remove the job's folder: {error}"));
+        }
+        prepared
+    });
+    if job.is_err() {
+        run.watch_no_more(&tracking, &root);
     }
-    prepared
+    job
 }
 
 fn prepare(
@@ -291,6 +301,7 @@ fn prepare(
     key: &JobKey,
     definition: &StepsJob,
     directories: &Directories,
+    tracking: &str,
     masker: &Masker,
 ) -> Result<Job, SetUpError> {
     let run = &plan.run;
@@ -317,16 +328,13 @@ fn prepare(
         debug,
     );
     let (default_shell, default_directory) = defaults(plan, definition, &server, &env)?;
-    let tracking = format!("github_{}", uuid::Uuid::new_v4());
     let mut runner_variables = github::runner_variables(&runner);
-    runner_variables.push(("RUNNER_TRACKING_ID".to_owned(), tracking.clone()));
-    // Before the job's first process: what lrun can not end any more, the watchdog does.
-    run.watch_over(&tracking, &directories.root);
+    runner_variables.push(("RUNNER_TRACKING_ID".to_owned(), tracking.to_owned()));
     Ok(Job {
         run: Arc::clone(run),
         invocation: Arc::clone(&plan.invocation),
         key: key.clone(),
-        machine: (run.provision.0)(&tracking),
+        machine: (run.provision.0)(tracking),
         directories: directories.clone(),
         masker: masker.clone(),
         github,
@@ -339,7 +347,7 @@ fn prepare(
         event: Arc::from(event),
         cancel: plan.cancel.clone(),
         kill: run.stop.kill.child_token(),
-        tracking,
+        tracking: tracking.to_owned(),
         saved: HashMap::new(),
         debug,
         matchers: matchers(plan, directories, &server),
