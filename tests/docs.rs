@@ -12,6 +12,11 @@ static LINK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\]\(([^)#:]+)\)").u
 static FLAG: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:^|[ `(])(--[a-z][a-z-]+)").unwrap());
 
+static PATH: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"`((?:\.ci|completions|docs|fixtures|scripts|src|tests)/[A-Za-z0-9_./-]*)`")
+        .unwrap()
+});
+
 fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -74,6 +79,50 @@ fn every_fixture_says_what_it_shows() {
             first.starts_with("# ") && first.len() > 20,
             "{}: {first}",
             fixture.display()
+        );
+    }
+}
+
+/// All pages, with what is told of the project in words.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = files("docs", "md");
+    pages.extend(files("docs/features", "md"));
+    pages.push(home().join("README.md"));
+    pages.push(home().join("CHANGELOG.md"));
+    pages
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    for page in pages() {
+        linked(&page);
+    }
+}
+
+#[test]
+fn every_path_that_is_told_of_is_there() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for path in PATH.captures_iter(&text) {
+            assert!(
+                home().join(&path[1]).exists(),
+                "{}: {}",
+                page.display(),
+                &path[1]
+            );
+        }
+    }
+}
+
+#[test]
+fn every_room_stands_in_the_architecture() {
+    let text = read("docs/architecture.md");
+    for entry in fs::read_dir(home().join("src")).unwrap() {
+        let path = entry.unwrap().path();
+        let room = path.file_stem().unwrap().to_str().unwrap();
+        assert!(
+            ["lib", "main"].contains(&room) || text.contains(&format!("| `{room}` |")),
+            "{room}"
         );
     }
 }

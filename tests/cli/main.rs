@@ -6,6 +6,7 @@ mod commands;
 mod events;
 mod exit_codes;
 mod groups;
+mod hub;
 mod lrun;
 mod output;
 mod redactor;

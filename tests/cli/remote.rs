@@ -1,8 +1,7 @@
 //! Actions and workflows of other repositories, fetched from a GitHub that is a folder of bare repositories.
 
-use std::fs;
-
 use crate::events::Events;
+use crate::hub::{calls, publish, world};
 use crate::lrun::Lrun;
 
 /// Says its name and its `INPUT_WHO`.
@@ -23,71 +22,6 @@ fn said(text: &str) -> String {
 
 fn job(steps: &str) -> String {
     format!("on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n{steps}")
-}
-
-/// A repository whose `https://github.com/` is the folder `hub`, and whose git counts what it asks for.
-fn world(workflow: &str) -> Lrun {
-    let lrun = Lrun::new().workflow("ci.yml", workflow);
-    let bin = lrun.scratch().join("bin");
-    fs::create_dir(&bin).unwrap();
-    let git = find_git();
-    let calls = lrun.scratch().join("calls");
-    let script = format!(
-        "#!/bin/sh\nfor word; do case $word in fetch|ls-remote) echo $word >>'{}';; esac; done\nexec '{git}' \"$@\"\n",
-        calls.display()
-    );
-    fs::write(bin.join("git"), script).unwrap();
-    make_executable(&bin.join("git"));
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    lrun.commit()
-        .args(["push"])
-        .env("PATH", &path)
-        .env("GIT_CONFIG_COUNT", "1")
-        .env("GIT_CONFIG_KEY_0", "url.file://{SCRATCH}/hub/.insteadOf")
-        .env("GIT_CONFIG_VALUE_0", "https://github.com/")
-}
-
-fn find_git() -> String {
-    let path = std::env::var_os("PATH").unwrap();
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join("git"))
-        .find(|git| git.is_file());
-    found.unwrap().to_str().unwrap().to_owned()
-}
-
-fn make_executable(path: &std::path::Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-/// Puts files into a repository of the hub, under a tag that may move; gives the commit.
-fn publish(lrun: &Lrun, name: &str, tag: &str, files: &[(&str, &str)]) -> String {
-    let folder = lrun.scratch().join(format!("hub/{name}.git"));
-    if !folder.exists() {
-        fs::create_dir_all(&folder).unwrap();
-        lrun.git_in(&folder, &["init", "--quiet"]);
-    }
-    for (path, text) in files {
-        let path = folder.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    lrun.git_in(&folder, &["add", "--all"]);
-    lrun.git_in(
-        &folder,
-        &["commit", "--quiet", "--allow-empty", "--message", tag],
-    );
-    lrun.git_in(&folder, &["tag", "--force", tag]);
-    lrun.git_in(&folder, &["rev-parse", "HEAD"])
-}
-
-/// How often git looked up refs, and fetched, since the last time.
-fn calls(lrun: &Lrun) -> (usize, usize) {
-    let path = lrun.scratch().join("calls");
-    let text = fs::read_to_string(&path).unwrap_or_default();
-    drop(fs::remove_file(path));
-    let count = |word| text.lines().filter(|line| *line == word).count();
-    (count("ls-remote"), count("fetch"))
 }
 
 #[track_caller]
@@ -363,4 +297,74 @@ fn the_cache_lies_where_it_is_told_to() {
     publish(&lrun, "o/a", "v1", &[("action.yml", &said("a"))]);
     passed(&lrun);
     assert!(cache.join("lrun/actions").is_dir());
+}
+
+#[test]
+fn what_is_cached_can_be_taken_without_asking() {
+    let lrun = world(&job("      - uses: o/a@v1\n"));
+    publish(&lrun, "o/a", "v1", &[("action.yml", &said("first"))]);
+    passed(&lrun);
+    publish(&lrun, "o/a", "v1", &[("action.yml", &said("moved"))]);
+    calls(&lrun);
+    let steps = "      - uses: o/a@v1\n      - uses: o/b@v1\n";
+    let lrun = lrun
+        .workflow("ci.yml", &job(steps))
+        .args(["push", "--action-offline-mode"]);
+    publish(&lrun, "o/b", "v1", &[("action.yml", &said("missing"))]);
+    assert_eq!(passed(&lrun).lines("a"), ["first", "missing"]);
+    assert_eq!(calls(&lrun), (1, 1), "only for what was not there");
+}
+
+#[test]
+fn another_server_has_its_own_actions_and_may_take_some_from_github() {
+    let steps =
+        "      - uses: o/here@v1\n      - uses: o/there@v1\n      - run: echo $GITHUB_SERVER_URL\n";
+    let lrun = world(&job(steps))
+        .env("GIT_CONFIG_COUNT", "2")
+        .env(
+            "GIT_CONFIG_KEY_1",
+            "url.file://{SCRATCH}/hub/own/.insteadOf",
+        )
+        .env("GIT_CONFIG_VALUE_1", "https://git.example.org/")
+        .args([
+            "push",
+            "--github-instance",
+            "git.example.org",
+            "--replace-ghe-action-with-github-com",
+            "o/there",
+        ]);
+    publish(&lrun, "own/o/here", "v1", &[("action.yml", &said("here"))]);
+    publish(&lrun, "o/there", "v1", &[("action.yml", &said("there"))]);
+    assert_eq!(
+        passed(&lrun).lines("a"),
+        ["here", "there", "https://git.example.org"]
+    );
+}
+
+#[test]
+fn an_action_that_only_a_local_action_names_is_fetched() {
+    // SPEC A-1
+    let lrun = world(&job(
+        "      - uses: actions/checkout@v4\n      - uses: ./made\n      - run: |\n          mkdir late && printf 'runs: {using: composite, steps: [{uses: o/late@v1}]}' > late/action.yml\n      - uses: ./late\n",
+    ))
+    .file("made/action.yml", "runs: {using: composite, steps: [{uses: o/early@v1}]}\n");
+    publish(&lrun, "o/early", "v1", &[("action.yml", &said("early"))]);
+    publish(&lrun, "o/late", "v1", &[("action.yml", &said("late"))]);
+    assert_eq!(passed(&lrun).lines("a"), ["early", "late"]);
+}
+
+#[test]
+fn the_depth_of_a_problem_is_told() {
+    let lrun = world(&job("      - run: echo ran\n      - uses: o/outer@v1\n"));
+    let outer = "runs: {using: composite, steps: [{uses: o/none@v1}]}\n";
+    publish(&lrun, "o/outer", "v1", &[("action.yml", outer)]);
+    let ended = lrun.run();
+    assert_eq!(ended.code, Some(3), "{ended}");
+    let text = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(
+        text.contains("Unable to resolve action `o/none@v1`, repository not found"),
+        "{ended}"
+    );
+    assert!(text.contains("ci.yml:7"), "{ended}");
+    assert!(!text.contains("] ran"), "{ended}");
 }
