@@ -80,23 +80,9 @@ fn step_obstacle(run: &Run, step: &Step) -> Option<Unavailable> {
             }
             action_obstacle(run, &uses.value, 0).map(at)
         }
-        // Ignoring one of these could turn a red run green.
-        StepKind::Wait(_) | StepKind::WaitAll | StepKind::Cancel(_) | StepKind::Parallel(_) => {
-            Some(Unavailable {
-                span: step.span,
-                reason: "background steps can not run here yet".to_owned(),
-                help: "write the steps one after the other, or leave this job out with -j"
-                    .to_owned(),
-            })
-        }
+        StepKind::Wait(_) | StepKind::WaitAll | StepKind::Cancel(_) => None,
+        StepKind::Parallel(steps) => steps.iter().find_map(|step| step_obstacle(run, step)),
     }
-    .or_else(|| {
-        step.background.then(|| Unavailable {
-            span: step.span,
-            reason: "background steps can not run here yet".to_owned(),
-            help: "write the steps one after the other, or leave this job out with -j".to_owned(),
-        })
-    })
 }
 
 /// A checkout of another repository, where that is certain before the start.

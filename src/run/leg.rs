@@ -314,6 +314,7 @@ fn prepare(
         tracking,
         saved: HashMap::new(),
         debug: run.debug,
+        background: false,
     })
 }
 

@@ -24,6 +24,7 @@ use crate::plan::reusable::Library;
 use crate::workspace::Snapshot;
 
 mod availability;
+mod background;
 mod call;
 mod checkout;
 mod command_files;
