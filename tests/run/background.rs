@@ -12,23 +12,17 @@ use crate::harness::{Scene, Seen};
 
 /// What waits and cancels said.
 fn logged(seen: &Seen) -> Vec<&str> {
-    let said = |event: &'_ lrun::event::Event| -> Option<String> {
-        match &event.kind {
+    fn said(kind: &EventKind) -> Option<&str> {
+        match kind {
             EventKind::StepOutput {
                 stream: Stream::Log,
                 text,
-            } => Some(text.clone()),
+            } => Some(text.as_str()),
             _ => None,
         }
-    };
-    seen.events
-        .iter()
-        .filter(|event| said(event).is_some())
-        .filter_map(|event| match &event.kind {
-            EventKind::StepOutput { text, .. } => Some(text.as_str()),
-            _ => None,
-        })
-        .collect()
+    }
+    let kinds = seen.events.iter().map(|event| &event.kind);
+    kinds.filter_map(said).collect()
 }
 
 /// A gate that a step opens, and another one waits at.
@@ -178,9 +172,8 @@ async fn ten_run_at_once() {
                     }
                 }
                 EventKind::StepFinished { .. } if !is_wait(&step.name) => {
-                    if count.fetch_sub(1, Ordering::Relaxed) < 10 {
-                        opener.add_permits(1);
-                    }
+                    count.fetch_sub(1, Ordering::Relaxed);
+                    opener.add_permits(1);
                 }
                 _ => {}
             }
