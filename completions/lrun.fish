@@ -18,6 +18,7 @@ complete -c lrun -l defaultbranch -d 'Name the default branch of the repository'
 complete -c lrun -l remote-name -d 'Take owner and name of the repository from this git remote [default: origin]' -r
 complete -c lrun -l delimiters -d 'Read only `${{ }}` (github), or `$<< >>` too (both): both, github [default: both]' -r -f -a "both\t''
 github\t''"
+complete -c lrun -l github-instance -d 'Work against another GitHub server' -r
 complete -c lrun -s P -l platform -d 'Serve a runs-on label by this image, or by `host`' -r
 complete -c lrun -l backend -d 'Where jobs run: auto, host [default: auto]' -r -f -a "auto\t''
 host\t''"
@@ -25,6 +26,9 @@ complete -c lrun -s C -l directory -d 'Enter this folder first' -r -f -a "(__fis
 complete -c lrun -l workspace -d 'Give jobs a copy of the tree, or the tree itself (bind): copy, bind [default: copy]' -r -f -a "copy\t''
 bind\t''"
 complete -c lrun -l local-repository -d 'Serve an action repository from a folder' -r
+complete -c lrun -l action-cache-path -d 'Where actions are cached' -r -f -a "(__fish_complete_directories)"
+complete -c lrun -l replace-ghe-action-with-github-com -d 'Take this action from github.com' -r
+complete -c lrun -l replace-ghe-action-token-with-github-com -d 'Token for those actions' -r
 complete -c lrun -l format -d 'Form of the output of graph (text, mermaid, dot), check and lock (text, json, sarif, github) [default: text]' -r -f -a "text\t''
 mermaid\t''
 dot\t''
@@ -45,7 +49,9 @@ complete -c lrun -l clean -d 'Take exactly the commit, without uncommitted chang
 complete -c lrun -l staged -d 'Take exactly the index, for pre-commit hooks'
 complete -c lrun -l with-ignored -d 'Take ignored files too'
 complete -c lrun -l use-gitignore -d 'Leave ignored files out; =false is --with-ignored'
+complete -c lrun -l no-skip-checkout -d 'Run the real actions/checkout'
 complete -c lrun -l offline -d 'Never touch the network'
+complete -c lrun -l action-offline-mode -d 'Use cached actions without asking whether they moved'
 complete -c lrun -s q -l quiet -d 'Print nothing of a green run, and the last lines of failed steps'
 complete -c lrun -s v -l verbose -d 'Print debug lines'
 complete -c lrun -l json -d 'Print JSON for programs'

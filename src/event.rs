@@ -167,6 +167,9 @@ pub struct Annotation {
     pub column: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_column: Option<u64>,
+    /// The line that a problem matcher recognised: the log shows it in the message's place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
 }
 
 impl Annotation {
@@ -181,6 +184,7 @@ impl Annotation {
             end_line: None,
             column: None,
             end_column: None,
+            log: None,
         }
     }
 
@@ -212,6 +216,9 @@ pub enum EventKind {
         workflows: Vec<String>,
         /// Number of jobs known before the start (a dynamic matrix counts as one).
         jobs: usize,
+        /// `run-name` of each workflow, where one is given: as many as workflows, or none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        run_names: Vec<String>,
     },
     /// Nothing runs: wrong arguments, settings or workflows.
     #[serde(rename = "run.refused")]
@@ -231,9 +238,19 @@ pub enum EventKind {
     #[serde(rename = "workflow.skipped")]
     WorkflowSkipped { file: String, reason: String },
     #[serde(rename = "job.started")]
-    JobStarted { runs_on: Vec<String> },
+    JobStarted {
+        runs_on: Vec<String>,
+        /// What GitHub's token could do: permission and access.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        permissions: Vec<(String, String)>,
+    },
     #[serde(rename = "job.skipped")]
-    JobSkipped { reason: String },
+    JobSkipped {
+        reason: String,
+        /// Each part of its condition with its value, a line each; masked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace: Option<String>,
+    },
     /// A leg that can not run here; the run ends with exit code 3.
     #[serde(rename = "job.unavailable")]
     JobUnavailable {
@@ -264,7 +281,12 @@ pub enum EventKind {
         env: Vec<(String, String)>,
     },
     #[serde(rename = "step.skipped")]
-    StepSkipped { reason: String },
+    StepSkipped {
+        reason: String,
+        /// Each part of its condition with its value, a line each; masked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace: Option<String>,
+    },
     /// One line of output, masked, without its line break.
     #[serde(rename = "step.output")]
     StepOutput { stream: Stream, text: String },

@@ -142,6 +142,7 @@ fn run_started(workflows: &[&str], jobs: usize) -> EventKind {
         sha: "0123456789abcdef".into(),
         workflows: workflows.iter().map(ToString::to_string).collect(),
         jobs,
+        run_names: Vec::new(),
     }
 }
 
@@ -155,6 +156,7 @@ fn annotation(level: Level, message: &str) -> EventKind {
         end_line: None,
         column: Some(7),
         end_column: None,
+        log: None,
     })
 }
 
@@ -183,6 +185,7 @@ fn red() -> Vec<Event> {
     );
     let started = EventKind::JobStarted {
         runs_on: vec!["ubuntu-latest".into()],
+        permissions: vec![],
     };
     story.tell(Some(&build), None, started.clone());
     story.tell(Some(&test), None, started);
@@ -213,11 +216,13 @@ fn red() -> Vec<Event> {
     story.tell(Some(&test), Some(&run), ended(101));
     let skipped = EventKind::StepSkipped {
         reason: "a step before failed".into(),
+        trace: None,
     };
     story.tell(Some(&test), Some(&step(3, "Publish")), skipped);
     story.tell(Some(&test), None, job_ended(Conclusion::Failure));
     let skipped = EventKind::JobSkipped {
         reason: "test did not succeed".into(),
+        trace: None,
     };
     story.tell(Some(&deploy), None, skipped);
     let markdown = "# Report\n\nAll *fine*.\n".to_owned();
@@ -249,7 +254,10 @@ fn green() -> Vec<Event> {
     story.tell(
         Some(&build),
         None,
-        EventKind::JobStarted { runs_on: vec![] },
+        EventKind::JobStarted {
+            runs_on: vec![],
+            permissions: vec![],
+        },
     );
     story.step(&build, &step(1, "Compile"), 0, &["done"]);
     story.tell(Some(&build), None, job_ended(Conclusion::Success));
@@ -420,7 +428,10 @@ fn a_job_that_failed_outside_its_steps_shows_its_errors() {
     story.tell(
         Some(&build),
         None,
-        EventKind::JobStarted { runs_on: vec![] },
+        EventKind::JobStarted {
+            runs_on: vec![],
+            permissions: vec![],
+        },
     );
     story.tell(
         Some(&build),
@@ -675,7 +686,10 @@ fn live_shows_as_many_jobs_as_fit() {
         story.tell(
             Some(&job(&name, "x")),
             None,
-            EventKind::JobStarted { runs_on: vec![] },
+            EventKind::JobStarted {
+                runs_on: vec![],
+                permissions: vec![],
+            },
         );
     }
     play(&live, &story.events);

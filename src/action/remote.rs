@@ -166,6 +166,11 @@ impl RemoteActions {
         self.fetcher.fetch(&self.repository(owner, repo)?, git_ref)
     }
 
+    /// Whether the user named a folder for this repository at this ref.
+    pub fn stands_in(&self, owner: &str, repo: &str, git_ref: &str) -> bool {
+        self.stand_in(owner, repo, git_ref).is_some()
+    }
+
     /// What [`Self::fetch`] gave, if anybody asked before; never blocks for long.
     pub fn known(
         &self,

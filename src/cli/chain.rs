@@ -8,7 +8,7 @@ use super::environment::Environment;
 use super::error::CliError;
 use super::occasion::Occasion;
 use super::project::{self, WorkflowFile};
-use super::run::{Done, go, report_diagnostics};
+use super::run::{Done, go, held_by_lock, report_diagnostics};
 use super::settings::{Settings, WorkflowChoice};
 use super::simulated;
 use crate::plan::chain::{Finished, MOST_LINKS, waiting};
@@ -27,6 +27,7 @@ pub fn follow(settings: &Settings, environment: &Environment, first: Done) -> Re
         jobs: Vec::new(),
         inputs: IndexMap::new(),
         matrix: IndexMap::new(),
+        typed: Vec::new(),
         ..settings.clone()
     };
     let mut code = first.exit_code;
@@ -38,11 +39,16 @@ pub fn follow(settings: &Settings, environment: &Environment, first: Done) -> Re
                 if is_signal(code) {
                     return Ok(code);
                 }
-                if report_diagnostics(&settings, &occasion)? {
+                let gate = if report_diagnostics(&settings, &occasion)? {
+                    None
+                } else {
+                    held_by_lock(&settings, &occasion)
+                };
+                let Some(gate) = gate else {
                     code = worse(code, 2);
                     continue;
-                }
-                let done = go(&mut settings.clone(), environment, &occasion)?;
+                };
+                let done = go(&mut settings.clone(), environment, &occasion, &gate)?;
                 code = worse(code, done.exit_code);
                 next.extend(done.sources);
             }

@@ -28,6 +28,7 @@ mod outline;
 pub mod plan;
 mod project;
 pub mod prompt;
+mod remote;
 pub mod run;
 mod run_number;
 pub mod settings;

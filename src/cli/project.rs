@@ -125,8 +125,11 @@ pub fn files_in(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "yml" || extension == "yaml")
+            // A fifo of that name would hold every command for ever.
+            path.is_file()
+                && path
+                    .extension()
+                    .is_some_and(|extension| extension == "yml" || extension == "yaml")
         })
         .collect();
     files.sort();
@@ -188,7 +191,10 @@ pub fn identity(
             remote_name: settings.remote_name.as_deref(),
             default_branch: settings.default_branch.as_deref(),
             actor: settings.actor.as_deref().or(guard),
-            server: overridden("GITHUB_SERVER_URL"),
+            server: settings
+                .github_instance
+                .as_deref()
+                .or_else(|| overridden("GITHUB_SERVER_URL")),
             repository: overridden("GITHUB_REPOSITORY"),
             login,
         },

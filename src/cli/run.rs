@@ -9,43 +9,54 @@ use indexmap::IndexMap;
 
 use super::environment::Environment;
 use super::error::CliError;
+use super::lock::{self, Gate};
 use super::occasion::{self, GivenInputs, Occasion};
 use super::prompt::{self, Question};
 use super::run_number;
 use super::settings::{self, Color, PlatformTarget, Settings, Workspace};
 use super::values::InputSource;
-use super::{chain, complain_with, lock, outline, project};
-use crate::action::local::LocalRepository;
+use super::{chain, complain_with, environments, outline, project, remote};
+use crate::action::RemoteActions;
 use crate::diagnostic::Diagnostic;
 use crate::event::Listener;
 use crate::executor::Stop;
 use crate::expr::Value;
 use crate::plan::inputs::missing_required;
-use crate::plan::machine::{Arch, Backend, Machines, Mapping, Origin, Os, Target};
+use crate::plan::machine::{Arch, Backend, Machines, Mapping, Origin, Os, Target, hosted_label};
 use crate::plan::matrix::MatrixFilter;
 use crate::repo::payload::SourceRun;
 use crate::report::{self, Colors, Detail, JobName, Json, Live, Plain, Quiet};
 use crate::run::environment::{Inherit, inherited};
+use crate::run::limit;
 use crate::run::mask::Masker;
 use crate::run::{self, Identity, Options, Provision, Selected, Work};
-use crate::workflow::InputType;
+use crate::workflow::{InputType, JobKind};
 use crate::workspace;
 
 /// Runs what the settings ask for; gives the exit code.
 pub fn run(mut settings: Settings, environment: &Environment) -> Result<u8, CliError> {
+    let found = environments::read(&settings.root, &settings.files, environment)?;
+    // Before anything looks at the tree: these files are in no workspace and no payload.
+    settings.private_files.extend(found.private_files);
+    settings.environments = found.environments;
+    if !settings.quiet {
+        for warning in found.warnings {
+            complain_with(&format!("warning: {warning}\n"));
+        }
+    }
     let occasion = occasion::decide(&settings, environment)?;
     if report_diagnostics(&settings, &occasion)? {
         return Err(CliError::faulty(&occasion.diagnostics));
     }
-    if held_by_lock(&settings, &occasion) {
+    let Some(gate) = held_by_lock(&settings, &occasion) else {
         return Ok(2);
-    }
+    };
     if !settings.matrix.is_empty()
         && let Some(wrong) = outline::sketch(&settings, &occasion).matrix_errors.first()
     {
         return Err(CliError::new(wrong));
     }
-    let done = go(&mut settings, environment, &occasion)?;
+    let done = go(&mut settings, environment, &occasion, &gate)?;
     if settings.chain {
         return chain::follow(&settings, environment, done);
     }
@@ -65,20 +76,36 @@ pub fn go(
     settings: &mut Settings,
     environment: &Environment,
     occasion: &Occasion,
+    gate: &Gate,
 ) -> Result<Done, CliError> {
+    check_payload(occasion)?;
     ask_inputs(settings, occasion)?;
-    let selected = select(settings, occasion)?;
+    let mut selected = select(settings, occasion)?;
     if !selected.is_empty() {
         prompt::fill_in(settings, environment, &mut prompt::Terminal)?;
     }
-    let options = options(settings, environment, occasion)?;
+    for one in &mut selected {
+        one.pins = remote::pins(gate, &one.workflow.source.path);
+    }
+    let remote = remote::prepare(settings, occasion, &selected, gate);
+    if !remote.refused.is_empty() {
+        draw(settings, &remote.refused);
+        return Err(CliError::new(
+            "the lock file does not cover what the workflows use",
+        ));
+    }
+    if !settings.quiet && settings.offline {
+        // Each leg names the first thing that it misses; these are all.
+        draw(settings, &remote.missing);
+    }
+    let options = options(settings, environment, occasion, Arc::clone(&remote.actions))?;
     if !selected.is_empty() {
         workspace::confirm_overlay(&options.workspace)
             .map_err(|error| CliError::new(project::chain(&error)))?;
     }
     let signal = Arc::new(AtomicU8::new(0));
     let mut sources = sources(occasion, &selected, &options.identity.run_id);
-    let work = work(settings, occasion, selected, &signal);
+    let work = work(settings, occasion, selected, remote.notes, &signal);
     let listener = listener(settings);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -98,6 +125,19 @@ pub fn go(
         exit_code: ended.exit_code,
         sources,
     })
+}
+
+/// GitHub takes no dispatch with so large a payload.
+fn check_payload(occasion: &Occasion) -> Result<(), CliError> {
+    let event = &occasion.event;
+    if event.name != "repository_dispatch" {
+        return Ok(());
+    }
+    let payload = event.payload.get("client_payload");
+    match payload.and_then(limit::client_payload) {
+        Some(message) => Err(CliError::new(message)),
+        None => Ok(()),
+    }
 }
 
 /// The runs of the selected workflows, as `workflow_run` tells of them.
@@ -148,21 +188,27 @@ pub fn report_diagnostics(settings: &Settings, occasion: &Occasion) -> Result<bo
     Ok(failed)
 }
 
-/// Draws what the lock file has against the run; true where nothing may start.
-fn held_by_lock(settings: &Settings, occasion: &Occasion) -> bool {
+/// Draws what the lock file has against the run; `None` where nothing may start.
+pub fn held_by_lock(settings: &Settings, occasion: &Occasion) -> Option<Gate> {
     let workflows = occasion
         .triggered()
         .filter_map(|(file, _)| file.workflow.as_ref());
-    let found = lock::gate(settings, workflows).diagnostics;
-    let held = found.iter().any(Diagnostic::is_error);
-    let colors = colors(settings.color, console::Term::stderr().is_term());
-    for one in found
+    let gate = lock::gate(settings, workflows);
+    let held = gate.diagnostics.iter().any(Diagnostic::is_error);
+    let said = gate
+        .diagnostics
         .iter()
-        .filter(|one| held && one.is_error() || !settings.quiet)
-    {
+        .filter(|one| held && one.is_error() || !settings.quiet);
+    draw(settings, said);
+    (!held).then_some(gate)
+}
+
+/// Draws diagnostics on stderr.
+fn draw<'d>(settings: &Settings, diagnostics: impl IntoIterator<Item = &'d Diagnostic>) {
+    let colors = colors(settings.color, console::Term::stderr().is_term());
+    for one in diagnostics {
         complain_with(&report::diagnostic::render(one, colors));
     }
-    held
 }
 
 /// Asks for required inputs that nobody gave.
@@ -214,6 +260,7 @@ fn select(settings: &Settings, occasion: &Occasion) -> Result<Vec<Selected>, Cli
                 },
                 event,
                 workflow,
+                pins: None,
             })
         })
         .collect()
@@ -223,9 +270,10 @@ fn work(
     settings: &Settings,
     occasion: &Occasion,
     selected: Vec<Selected>,
+    mut notes: Vec<String>,
     signal: &Arc<AtomicU8>,
 ) -> Work {
-    let mut notes: Vec<String> = occasion.identity.notes.clone();
+    notes.extend(occasion.identity.notes.iter().cloned());
     notes.extend(occasion.event.notes.iter().cloned());
     let mut skipped = Vec::new();
     for each in &occasion.selection.workflows {
@@ -261,6 +309,7 @@ fn work(
             settings.root.display()
         ));
     }
+    notes.extend(host_note(settings, &selected));
     let command = rerun_command(settings);
     Work {
         event: Arc::clone(&occasion.event),
@@ -275,6 +324,28 @@ fn work(
             format!("{command} {}", jobs.join(" "))
         }),
     }
+}
+
+/// The line that says where jobs for GitHub's own machines run, unless the user said so himself.
+fn host_note(settings: &Settings, selected: &[Selected]) -> Option<String> {
+    if settings.backend != settings::Backend::Auto {
+        return None;
+    }
+    let label = selected.iter().find_map(|one| {
+        let jobs = one.workflow.jobs.values();
+        let mut steps = jobs.filter(|job| {
+            one.jobs
+                .as_ref()
+                .is_none_or(|chosen| chosen.contains(&job.id))
+        });
+        steps.find_map(|job| match &job.kind {
+            JobKind::Steps(steps) => hosted_label(job, steps),
+            JobKind::Call(_) => None,
+        })
+    })?;
+    Some(format!(
+        "no container engine is used: jobs for {label} run on this machine itself"
+    ))
 }
 
 /// The command of this run without its jobs.
@@ -300,6 +371,7 @@ fn options(
     settings: &Settings,
     environment: &Environment,
     occasion: &Occasion,
+    remote: Arc<RemoteActions>,
 ) -> Result<Options, CliError> {
     let identity = identity(settings, occasion);
     let process: Vec<(OsString, OsString)> = std::env::vars_os().collect();
@@ -330,18 +402,12 @@ fn options(
         parallel: parallel(settings.concurrent_jobs),
         matrix: matrix_filters(settings),
         skip_unavailable: settings.skip_unavailable,
-        local_repositories: settings
-            .local_repositories
-            .iter()
-            .map(|local| LocalRepository {
-                host: local.host.clone(),
-                repository: local.repository.clone(),
-                git_ref: local.git_ref.clone(),
-                directory: local.folder.clone(),
-            })
-            .collect(),
+        remote,
+        real_checkout: settings.real_checkout,
         angle: settings.angle_delimiters,
         identity,
+        environments: settings.environments.clone(),
+        groups: settings.data_dir.join("groups"),
     })
 }
 

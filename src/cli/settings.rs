@@ -10,6 +10,7 @@ use super::environment::Environment;
 use super::error::CliError;
 use super::sources::{Assignment, Sources};
 use super::{choice, values};
+use crate::run::job_environment::Environments;
 
 pub use super::sources::Notice;
 pub use crate::plan::Content;
@@ -65,6 +66,16 @@ pub struct Settings {
     pub private_files: Vec<PathBuf>,
     pub offline: bool,
     pub local_repositories: Vec<LocalRepository>,
+    /// `--action-offline-mode`: what is cached counts, what is missing is fetched.
+    pub action_offline: bool,
+    /// `--no-skip-checkout`.
+    pub real_checkout: bool,
+    /// `--github-instance`: another server.
+    pub github_instance: Option<String>,
+    /// `owner/repo` that come from github.com whatever the server is.
+    pub from_github: Vec<String>,
+    /// For those.
+    pub from_github_token: Option<String>,
     /// 0: one per processor.
     pub concurrent_jobs: usize,
     pub skip_unavailable: bool,
@@ -100,6 +111,8 @@ pub struct Settings {
     pub files: Vec<PathBuf>,
     /// To be said on stderr before anything else; `Debug` ones under `-v` only.
     pub notices: Vec<Notice>,
+    /// Values of deployment environments; read for a run.
+    pub environments: Environments,
 }
 
 /// What `lrun lock` is asked for; nothing: to write the file.
@@ -259,6 +272,14 @@ impl Settings {
             _ => Backend::Auto,
         };
         self.offline = sources.is_on("offline");
+        self.action_offline = sources.is_on("action-offline-mode");
+        self.real_checkout = sources.is_on("no-skip-checkout");
+        self.github_instance = sources.text("github-instance");
+        self.from_github = sources
+            .list("replace-ghe-action-with-github-com")
+            .map(|given| given.value.clone())
+            .collect();
+        self.from_github_token = sources.text("replace-ghe-action-token-with-github-com");
         self.concurrent_jobs = sources
             .scalar("concurrent-jobs")
             .and_then(|jobs| jobs.value.parse().ok())
@@ -285,7 +306,11 @@ impl Settings {
         self.color = color(environment);
         self.is_terminal = environment.stdout_is_terminal;
         self.can_ask = environment.stdin_is_terminal && environment.stderr_is_terminal;
-        self.cache_dir = environment.cache_dir();
+        // act's own content there is not read (ACT-HABITS 2).
+        self.cache_dir = match sources.scalar("action-cache-path") {
+            Some(folder) => folder.path().join("lrun"),
+            None => environment.cache_dir(),
+        };
         self.data_dir = environment.data_dir();
     }
 

@@ -152,8 +152,7 @@ pub const FLAGS: &[Flag] = &[
         "HOST",
         "Work against another GitHub server",
     )
-    .under(Heading::Values)
-    .later(),
+    .under(Heading::Values),
     // Machines.
     Flag::list(
         "platform",
@@ -263,8 +262,7 @@ pub const FLAGS: &[Flag] = &[
     .default("true")
     .under(Heading::Workspace),
     Flag::switch("no-skip-checkout", "Run the real actions/checkout")
-        .under(Heading::Workspace)
-        .later(),
+        .under(Heading::Workspace),
     // Network and caches.
     Flag::switch("offline", "Never touch the network").under(Heading::Network),
     Flag::list(
@@ -280,25 +278,21 @@ pub const FLAGS: &[Flag] = &[
         "action-offline-mode",
         "Use cached actions without asking whether they moved",
     )
-    .under(Heading::Network)
-    .later(),
+    .under(Heading::Network),
     Flag::scalar("action-cache-path", "FOLDER", "Where actions are cached")
-        .under(Heading::Network)
-        .later(),
+        .under(Heading::Network),
     Flag::list(
         "replace-ghe-action-with-github-com",
         "REPO",
         "Take this action from github.com",
     )
-    .under(Heading::Network)
-    .later(),
+    .under(Heading::Network),
     Flag::scalar(
         "replace-ghe-action-token-with-github-com",
         "TOKEN",
         "Token for those actions",
     )
-    .under(Heading::Network)
-    .later(),
+    .under(Heading::Network),
     Flag::scalar("artifact-server-path", "FOLDER", "Where artifacts are laid")
         .under(Heading::Network)
         .later(),

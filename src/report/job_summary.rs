@@ -186,7 +186,7 @@ impl JobSummary {
                 }
                 row
             }
-            Some(EventKind::JobSkipped { reason }) => {
+            Some(EventKind::JobSkipped { reason, .. }) => {
                 let mut row = format!("- {:>7} {name}: skipped", "");
                 if !reason.is_empty() {
                     _ = write!(row, ", {reason}");

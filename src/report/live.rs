@@ -17,7 +17,7 @@ use super::sink::Sink;
 use super::style::{Millis, Tint};
 use super::summary::Summary;
 use super::terminal_text::tame;
-use super::wording::{self, Options, Workflows};
+use super::wording::{self, Detail, Options, Workflows};
 
 /// Between two drawings.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -187,6 +187,9 @@ impl State {
             EventKind::JobStarted { .. } => {
                 job.state = JobState::Running(event.time);
                 self.refocus();
+                if options.detail == Detail::Full {
+                    self.say(key, event);
+                }
                 return;
             }
             kind @ (EventKind::StepStarted | EventKind::StepFinished { .. }) => {
@@ -199,7 +202,7 @@ impl State {
             | EventKind::JobUnavailable { .. } => job.state = JobState::Done,
             _ => {}
         }
-        if let EventKind::JobSkipped { reason } = &event.kind {
+        if let EventKind::JobSkipped { reason, .. } = &event.kind {
             let line = wording::skipped(&job.name, reason, options.colors);
             self.out.text(&tame(&line));
             self.out.text("\n");

@@ -60,9 +60,21 @@ impl Narration {
     pub fn of(&mut self, event: &Event, colors: Colors) -> Option<(usize, Saying)> {
         let depth = self.depth(event.step.as_ref());
         let saying = match (&event.kind, &event.step) {
-            (EventKind::JobStarted { runs_on }, _) => Saying::Text(started(runs_on, colors)),
-            (EventKind::JobSkipped { reason }, _) => {
-                Saying::Result(wording::skipped("", reason, colors))
+            (
+                EventKind::JobStarted {
+                    runs_on,
+                    permissions,
+                },
+                _,
+            ) => {
+                let mut text = started(runs_on, colors);
+                if self.detail == Detail::Full {
+                    text.push_str(&wording::permissions(permissions, colors));
+                }
+                Saying::Text(text)
+            }
+            (EventKind::JobSkipped { reason, trace }, _) => {
+                Saying::Result(self.skipped("", reason, trace.as_deref(), colors))
             }
             (kind @ EventKind::JobUnavailable { .. }, _) => {
                 Saying::Result(wording::unavailable(kind, colors).join("\n"))
@@ -84,6 +96,18 @@ impl Narration {
             (kind, None) => Saying::Text(wording::note(kind, colors)?),
         };
         Some((depth, saying))
+    }
+
+    /// What was skipped and why; each part of its condition where all is told.
+    fn skipped(&self, name: &str, reason: &str, trace: Option<&str>, colors: Colors) -> String {
+        let mut text = wording::skipped(name, reason, colors);
+        if self.detail == Detail::Full {
+            for line in trace.unwrap_or_default().lines() {
+                text.push_str("\n    ");
+                text.push_str(&colors.paint(Tint::Dim, line).to_string());
+            }
+        }
+        text
     }
 
     fn step(
@@ -115,8 +139,8 @@ impl Narration {
                 }
                 Saying::Text(wording::details(kind, colors)?)
             }
-            EventKind::StepSkipped { reason } => {
-                Saying::Result(wording::skipped(&name, reason, colors))
+            EventKind::StepSkipped { reason, trace } => {
+                Saying::Result(self.skipped(&name, reason, trace.as_deref(), colors))
             }
             EventKind::GroupStarted { title } => {
                 self.steps.of(step).depth += 1;

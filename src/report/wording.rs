@@ -105,6 +105,7 @@ pub fn opening(kind: &EventKind, colors: Colors) -> String {
         sha,
         workflows,
         jobs,
+        run_names,
     } = kind
     else {
         return String::new();
@@ -120,8 +121,11 @@ pub fn opening(kind: &EventKind, colors: Colors) -> String {
     if !sha.is_empty() {
         _ = write!(line, " {}", sha.chars().take(7).collect::<String>());
     }
-    if !workflows.is_empty() {
-        _ = write!(line, ", {}", workflows.join(", "));
+    for (index, workflow) in workflows.iter().enumerate() {
+        _ = write!(line, ", {workflow}");
+        if let Some(name) = run_names.get(index).filter(|name| !name.is_empty()) {
+            _ = write!(line, " \"{name}\"");
+        }
     }
     _ = write!(line, ", {}", counted(*jobs, "job"));
     line
@@ -190,8 +194,29 @@ pub fn skipped(name: &str, reason: &str, colors: Colors) -> String {
     colors.paint(Tint::Dim, line).to_string()
 }
 
-/// `error: title: message (file:line)`; may have several lines.
+/// What GitHub's token could do, below the job's first line.
+pub fn permissions(permissions: &[(String, String)], colors: Colors) -> String {
+    if permissions.is_empty() {
+        return String::new();
+    }
+    let title = colors.paint(Tint::Cyan, "▾ GITHUB_TOKEN Permissions");
+    let mut text = format!("\n{title}");
+    for (name, access) in permissions {
+        _ = write!(text, "\n  {name}: {access}");
+    }
+    text
+}
+
+/// An annotation in the log: `error: title: message (file:line)`, or the line that holds it; may have several lines.
 pub fn annotation(it: &Annotation, colors: Colors) -> String {
+    let (word, tint) = style::level(it.level);
+    match &it.log {
+        Some(log) => format!("{}: {log}", colors.paint(tint, word)),
+        None => message(it, colors),
+    }
+}
+
+fn message(it: &Annotation, colors: Colors) -> String {
     let (word, tint) = style::level(it.level);
     let mut line = format!("{}: ", colors.paint(tint, word));
     if let Some(title) = it.title.as_deref().filter(|title| *title != it.message) {
@@ -210,7 +235,7 @@ pub fn annotation_line(it: &Annotation, colors: Colors) -> String {
     first
         .message
         .truncate(it.message.trim_end().find('\n').unwrap_or(it.message.len()));
-    annotation(&first, colors)
+    message(&first, colors)
 }
 
 /// `file:line:column` as far as it is known.
@@ -297,6 +322,7 @@ mod tests {
             end_line: None,
             column: None,
             end_column: None,
+            log: None,
         };
         assert_eq!(
             annotation_line(&long, Colors::Off),

@@ -1,11 +1,17 @@
 //! Whether a leg can run here, known before it starts (DESIGN 7 "Machines").
 
 use super::Run;
+use super::context::{Contexts, Status};
+use super::invocation::Invocation;
+use super::job::env_value;
+use super::remote::RemoteName;
 use super::uses::read_action;
 use crate::action::{Reference, Runs};
 use crate::diagnostic::Span;
+use crate::event::Conclusion;
+use crate::expr::Reference as ExprReference;
 use crate::workflow::evaluate::{EvalError, Evaluator};
-use crate::workflow::{Step, StepKind, StepsJob, Token, TokenKind};
+use crate::workflow::{Step, StepKind, StepsJob, Token};
 
 /// Nesting of actions that is looked through.
 const MAX_DEPTH: usize = 10;
@@ -21,6 +27,7 @@ pub(super) struct Unavailable {
 /// The first thing of a leg that this machine does not have.
 pub(super) fn obstacle(
     run: &Run,
+    invocation: &Invocation,
     job: &StepsJob,
     evaluator: &Evaluator,
 ) -> Result<Option<Unavailable>, EvalError> {
@@ -30,7 +37,11 @@ pub(super) fn obstacle(
     if let Some(found) = services(job, evaluator)? {
         return Ok(Some(found));
     }
-    Ok(job.steps.iter().find_map(|step| step_obstacle(run, step)))
+    Ok(job
+        .steps
+        .iter()
+        .filter(|step| may_run(run, invocation, job, step, evaluator))
+        .find_map(|step| step_obstacle(run, invocation, step)))
 }
 
 const NO_DOCKER: &str = "lrun can not use Docker yet; move this job out of the selection with -j, or pass --skip-unavailable";
@@ -66,7 +77,7 @@ fn services(job: &StepsJob, evaluator: &Evaluator) -> Result<Option<Unavailable>
         }))
 }
 
-fn step_obstacle(run: &Run, step: &Step) -> Option<Unavailable> {
+fn step_obstacle(run: &Run, invocation: &Invocation, step: &Step) -> Option<Unavailable> {
     match &step.kind {
         StepKind::Run { .. } => None,
         StepKind::Uses { uses, with } => {
@@ -75,58 +86,82 @@ fn step_obstacle(run: &Run, step: &Step) -> Option<Unavailable> {
                 reason,
                 help,
             };
-            if let Some(found) = foreign_checkout(run, &uses.value, with.as_ref()) {
-                return Some(at(found));
-            }
-            action_obstacle(run, &uses.value, 0).map(at)
+            action_obstacle(run, invocation, (&uses.value, with.as_ref()), 0).map(at)
         }
         StepKind::Wait(_) | StepKind::WaitAll | StepKind::Cancel(_) => None,
-        StepKind::Parallel(steps) => steps.iter().find_map(|step| step_obstacle(run, step)),
+        StepKind::Parallel(steps) => steps
+            .iter()
+            .find_map(|step| step_obstacle(run, invocation, step)),
     }
 }
 
-/// A checkout of another repository, where that is certain before the start.
-fn foreign_checkout(run: &Run, uses: &str, with: Option<&Token>) -> Option<(String, String)> {
-    let Ok(Reference::Remote {
-        owner,
-        repo,
-        path,
-        git_ref,
-    }) = uses.parse()
-    else {
-        return None;
-    };
-    if !run.is_checkout(&owner, &repo, path.as_deref(), &git_ref) {
-        return None;
+/// Whether a step may run at all: one that people keep from running locally (`if: ${{ !env.ACT }}`) needs nothing
+/// here. Only what is known before the job counts.
+fn may_run(
+    run: &Run,
+    invocation: &Invocation,
+    job: &StepsJob,
+    step: &Step,
+    evaluator: &Evaluator,
+) -> bool {
+    if step.condition.text.is_none() {
+        return true;
     }
-    let TokenKind::Mapping(entries) = &with?.kind else {
-        return None;
+    let known = [
+        "github", "inputs", "vars", "needs", "strategy", "matrix", "env",
+    ];
+    let is_known = |reference: &ExprReference| match reference {
+        ExprReference::Value { path, .. } => known.iter().any(|name| {
+            path.first()
+                .is_some_and(|first| first.eq_ignore_ascii_case(name))
+        }),
+        ExprReference::Function { name, .. } => !name.eq_ignore_ascii_case("hashFiles"),
     };
-    let wanted = entries
-        .iter()
-        .find_map(|(name, value)| match (&name.kind, &value.kind) {
-            (TokenKind::String(name), TokenKind::String(value))
-                if name.eq_ignore_ascii_case("repository") =>
-            {
-                Some(value)
-            }
-            _ => None,
-        })?;
-    let own = &run.options.identity.repository;
-    (!wanted.is_empty() && !wanted.eq_ignore_ascii_case(own)).then(|| {
-        (
-            format!(
-                "the checkout of {wanted} would have to be fetched, and lrun does not fetch yet"
-            ),
-            format!(
-                "this repository is {own}; leave this job out with -j, or pass --skip-unavailable"
-            ),
-        )
+    if !step.condition.expr.references().iter().all(is_known) {
+        return true;
+    }
+    let mut env = run.base_env();
+    let tokens = [&invocation.workflow.env, &job.env, &step.env];
+    for token in tokens.into_iter().flatten() {
+        match evaluator.string_map(token) {
+            Ok(values) => env.extend(values),
+            Err(_) => return true,
+        }
+    }
+    env.extend(run.options.env.iter().cloned());
+    let mut contexts = Contexts::default();
+    for name in known {
+        contexts.set(name, evaluator.context.named_value(name));
+    }
+    contexts.set("env", env_value(&env));
+    [
+        Conclusion::Success,
+        Conclusion::Failure,
+        Conclusion::Cancelled,
+    ]
+    .into_iter()
+    .any(|job| {
+        let mut contexts = contexts.clone();
+        contexts.status = Status::Step {
+            job,
+            composite: None,
+        };
+        Evaluator {
+            context: &contexts,
+            source: evaluator.source,
+        }
+        .condition(&step.condition)
+        .unwrap_or(true)
     })
 }
 
 /// What an action needs that is not here: reason and help.
-fn action_obstacle(run: &Run, uses: &str, depth: usize) -> Option<(String, String)> {
+fn action_obstacle(
+    run: &Run,
+    invocation: &Invocation,
+    (uses, with): (&str, Option<&Token>),
+    depth: usize,
+) -> Option<(String, String)> {
     if depth >= MAX_DEPTH {
         return None;
     }
@@ -151,16 +186,27 @@ fn action_obstacle(run: &Run, uses: &str, depth: usize) -> Option<(String, Strin
             path,
             git_ref,
         } => {
-            if run.is_checkout(&owner, &repo, path.as_deref(), &git_ref) {
+            let name = RemoteName {
+                owner: &owner,
+                repo: &repo,
+                path: path.as_deref(),
+                git_ref: &git_ref,
+            };
+            if run.is_own_checkout(name, with) {
                 return None;
             }
-            let Some(served) = run.served(&owner, &repo, &git_ref) else {
-                return Some((
-                    format!("the action {uses} is not here, and lrun does not fetch actions yet"),
-                    format!(
+            let served = match run.served(invocation, name, None) {
+                Ok(served) => served,
+                Err(missing) => {
+                    let stand_in = format!(
                         "serve it from a folder: --local-repository {owner}/{repo}@{git_ref}=FOLDER"
-                    ),
-                ));
+                    );
+                    let help = match missing.help {
+                        Some(help) => format!("{help}; or {stand_in}"),
+                        None => stand_in,
+                    };
+                    return Some((missing.reason, help));
+                }
             };
             let directory = served.root.join(path.unwrap_or_default());
             match read_action(run, directory, uses, Some(served)) {
@@ -168,7 +214,7 @@ fn action_obstacle(run: &Run, uses: &str, depth: usize) -> Option<(String, Strin
                 Err(message) => {
                     return Some((
                         format!("the action {uses} can not be read: {message}"),
-                        "mend the folder that --local-repository names".to_owned(),
+                        "an action is a folder with an action.yml or a Dockerfile".to_owned(),
                     ));
                 }
             }
@@ -180,7 +226,9 @@ fn action_obstacle(run: &Run, uses: &str, depth: usize) -> Option<(String, Strin
             NO_DOCKER.to_owned(),
         )),
         Runs::Composite { steps } => steps.iter().find_map(|step| match &step.kind {
-            StepKind::Uses { uses, .. } => action_obstacle(run, &uses.value, depth + 1),
+            StepKind::Uses { uses, with } => {
+                action_obstacle(run, invocation, (&uses.value, with.as_ref()), depth + 1)
+            }
             _ => None,
         }),
         Runs::Node(_) => None,

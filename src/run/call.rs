@@ -1,6 +1,6 @@
 //! A job that calls a workflow: inputs, secrets, its jobs, outputs (SPEC 11).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 
@@ -8,7 +8,9 @@ use super::availability::Unavailable;
 use super::context::Contexts;
 use super::invocation::{Invocation, JobResult, merge};
 use super::leg::{LegEnd, LegPlan};
+use super::remote::RemoteName;
 use super::schedule;
+use crate::action::{Origin, WorkflowReference};
 use crate::event::{Conclusion, JobKey};
 use crate::expr::Value;
 use crate::plan::inputs;
@@ -16,31 +18,89 @@ use crate::workflow::evaluate::{EvalError, Evaluator};
 use crate::workflow::{CallJob, CallSecrets, Token, Trigger, Workflow};
 
 /// Runs a leg that calls a workflow.
-pub(super) async fn run(plan: &LegPlan, key: JobKey, call: &CallJob) -> LegEnd {
-    let Some(called) = plan.run.called.get(&call.uses.value) else {
-        let found = Unavailable {
-            span: call.uses.span,
-            reason: format!(
-                "the called workflow {} is not here, and lrun does not fetch workflows yet",
-                call.uses.value
-            ),
-            help: "call a workflow of this repository (./.github/workflows/FILE), or leave this job out with -j".to_owned(),
-        };
-        plan.report_unavailable(&key, &found);
+///
+/// `group` is the concurrency group that the leg has.
+pub(super) async fn run(
+    plan: &LegPlan,
+    key: JobKey,
+    call: &CallJob,
+    group: Option<&str>,
+) -> LegEnd {
+    let Some((called, origin)) = find(plan, call) else {
+        plan.report_unavailable(&key, &missing(plan, call));
         return LegEnd {
             unavailable: true,
             ..LegEnd::of(Conclusion::Skipped)
         };
     };
-    let invocation = match prepare(plan, &key, call, called) {
-        Ok(invocation) => Arc::new(invocation),
+    let invocation = match prepare(plan, &key, call, &called, origin) {
+        Ok(invocation) => Arc::new(Invocation {
+            within: plan.groups_of_call(&key, group),
+            ..invocation
+        }),
         Err(error) => return plan.refuse(&key, &error),
     };
     let Some(_slot) = plan.matrix_slot().await else {
         return plan.give_up(&key);
     };
     let results = schedule::run_jobs(Arc::clone(&plan.run), Arc::clone(&invocation)).await;
-    finish(plan, &key, called, &invocation, &results)
+    finish(plan, &key, &called, &invocation, &results)
+}
+
+/// The workflow that a job calls, and the repository that it is of, if that is not the own one.
+fn find(plan: &LegPlan, call: &CallJob) -> Option<(Arc<Workflow>, Option<Origin>)> {
+    let invocation = &plan.invocation;
+    if invocation.origin.is_none()
+        && let Some(called) = plan.run.called.get(&call.uses.value)
+    {
+        return Some((Arc::clone(called), None));
+    }
+    let (origin, reading) = plan.run.options.remote.workflow(
+        invocation.origin.as_ref(),
+        invocation.pins.as_ref(),
+        &call.uses.value,
+    )?;
+    Some((Arc::clone(reading.workflow.as_ref()?), Some(origin)))
+}
+
+/// Why a called workflow is not here.
+fn missing(plan: &LegPlan, call: &CallJob) -> Unavailable {
+    let uses = &call.uses.value;
+    let unknown = || {
+        Unavailable {
+        span: call.uses.span,
+        reason: format!("the called workflow {uses} is not here"),
+        help: "call a workflow of this repository (./.github/workflows/FILE), or leave this job out with -j".to_owned(),
+    }
+    };
+    let Ok(WorkflowReference::Remote {
+        owner,
+        repo,
+        path,
+        git_ref,
+    }) = uses.parse()
+    else {
+        return unknown();
+    };
+    let name = RemoteName {
+        owner: &owner,
+        repo: &repo,
+        path: Some(&path),
+        git_ref: &git_ref,
+    };
+    match plan.run.served(&plan.invocation, name, None) {
+        Err(missing) => Unavailable {
+            reason: missing.reason,
+            help: missing.help.unwrap_or_else(|| unknown().help),
+            ..unknown()
+        },
+        Ok(_) => Unavailable {
+            reason: format!(
+                "{uses} is no workflow that can be called: there is no such file, or it has errors"
+            ),
+            ..unknown()
+        },
+    }
 }
 
 fn trigger(called: &Workflow) -> Option<&Trigger> {
@@ -53,6 +113,7 @@ fn prepare(
     key: &JobKey,
     call: &CallJob,
     called: &Arc<Workflow>,
+    origin: Option<Origin>,
 ) -> Result<Invocation, EvalError> {
     let outer = &plan.invocation;
     let evaluator = plan.evaluator();
@@ -87,6 +148,14 @@ fn prepare(
         label: Arc::clone(&outer.label),
         cancel: plan.cancel.clone(),
         depth: outer.depth + 1,
+        within: Vec::new(),
+        group: OnceLock::new(),
+        grant: match &called.permissions {
+            Some(permissions) => permissions.grant.clone(),
+            None => plan.grant().clone(),
+        },
+        pins: outer.pins.clone(),
+        origin,
     })
 }
 

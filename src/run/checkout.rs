@@ -1,5 +1,7 @@
 //! `actions/checkout` of the own repository, from the local tree: never the network (DESIGN 4).
 
+use std::error::Error;
+
 use indexmap::IndexMap;
 
 use super::Run;
@@ -15,10 +17,6 @@ impl Job {
         prepared: &Prepared<'_>,
         given: &IndexMap<String, String>,
     ) -> Worked {
-        if let Err(message) = self.is_own_repository(given) {
-            self.say(Some(&prepared.key), Level::Error, &message);
-            return Worked::failed();
-        }
         let (request, warnings) = match CheckoutRequest::from_inputs(given) {
             Ok(read) => read,
             Err(message) => {
@@ -33,10 +31,10 @@ impl Job {
         let run = std::sync::Arc::clone(&self.run);
         let folder = self.directories.workspace.clone();
         // Copying a tree is work for another thread: other jobs' output must not wait for it.
-        let done = tokio::task::spawn_blocking(move || {
+        let copying = tokio::task::spawn_blocking(move || {
             if run.options.bind {
                 return workspace::confirm_bound(&run.options.workspace, &request, &target)
-                    .map_err(|error| error.to_string());
+                    .map_err(|error| told(&error));
             }
             let snapshot = run.snapshot()?;
             workspace::checkout(
@@ -46,9 +44,13 @@ impl Job {
                 &target,
                 &folder,
             )
-            .map_err(|error| error.to_string())
-        })
-        .await;
+            .map_err(|error| told(&error))
+        });
+        // A tree may take minutes to copy; what a kill leaves half-made goes with the job's folder.
+        let done = tokio::select! {
+            done = copying => done,
+            () = self.kill.cancelled() => return Worked::ended(Conclusion::Cancelled),
+        };
         let checkout = match done {
             Ok(Ok(checkout)) => checkout,
             Ok(Err(message)) => {
@@ -97,21 +99,6 @@ impl Job {
             remote_name: identity.remote_name.clone(),
         }
     }
-
-    fn is_own_repository(&self, given: &IndexMap<String, String>) -> Result<(), String> {
-        let wanted = given
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("repository"))
-            .map(|(_, value)| value.as_str())
-            .filter(|value| !value.is_empty());
-        let own = &self.run.options.identity.repository;
-        match wanted {
-            Some(wanted) if !wanted.eq_ignore_ascii_case(own) => Err(format!(
-                "checkout of {wanted}: lrun does not fetch other repositories yet; this one is {own}"
-            )),
-            _ => Ok(()),
-        }
-    }
 }
 
 impl Run {
@@ -119,8 +106,35 @@ impl Run {
     pub(super) fn snapshot(&self) -> Result<Snapshot, String> {
         self.snapshot
             .get_or_init(|| {
-                Snapshot::prepare(&self.options.workspace).map_err(|error| error.to_string())
+                Snapshot::prepare(&self.options.workspace).map_err(|error| told(&error))
             })
             .clone()
+    }
+}
+
+/// An error with its causes: "cannot copy x" alone says nothing of a full disk.
+fn told(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::WorkspaceError;
+
+    #[test]
+    fn an_error_is_told_with_its_cause() {
+        let error = WorkspaceError::Io {
+            action: "copy",
+            path: "/x".into(),
+            source: std::io::ErrorKind::StorageFull.into(),
+        };
+        assert_eq!(told(&error), "cannot copy /x: no storage space");
     }
 }

@@ -97,7 +97,10 @@ fn take(path: &Path, name: &str, written: &mut Written) -> Option<Vec<u8>> {
     // Most steps write to none of their files.
     let read = || match std::fs::metadata(path)? {
         file if file.is_file() && file.len() == 0 => Ok(Vec::new()),
-        _ => std::fs::read(path),
+        file if file.is_file() => std::fs::read(path),
+        file if file.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        // A pipe or a device that a step put there would be read for ever.
+        _ => Err(io::Error::other("not a regular file")),
     };
     let bytes = match read() {
         Ok(bytes) => bytes,
@@ -117,4 +120,27 @@ fn take(path: &Path, name: &str, written: &mut Written) -> Option<Vec<u8>> {
         written.notes.push((Level::Warning, text));
     }
     (!bytes.is_empty()).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_fails_the_step_and_is_not_read() {
+        // SPEC K-40: /dev/zero and a pipe without a writer never end.
+        let folder = tempfile::tempdir().unwrap();
+        let files = CommandFiles::create(folder.path()).unwrap();
+        for path in [&files.env, &files.summary, &files.output] {
+            std::fs::remove_file(path).unwrap();
+        }
+        std::os::unix::fs::symlink("/dev/zero", &files.env).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &files.summary).unwrap();
+        std::fs::create_dir(&files.output).unwrap();
+        let mut effects = Effects::default();
+        let written = files.collect(&mut effects);
+        assert!(effects.failed);
+        assert_eq!(written.failures.len(), 6, "{:?}", written.failures);
+        assert!(written.summary.is_none());
+    }
 }

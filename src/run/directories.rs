@@ -39,10 +39,10 @@ impl Directories {
             temp,
             tool_cache,
         };
-        std::fs::create_dir_all(&made.file_commands)?;
-        std::fs::create_dir_all(made.temp.join("_github_workflow"))?;
-        std::fs::create_dir_all(&made.workspace)?;
-        std::fs::create_dir_all(&made.tool_cache)?;
+        create(&made.file_commands)?;
+        create(&made.temp.join("_github_workflow"))?;
+        create(&made.workspace)?;
+        create(&made.tool_cache)?;
         Ok(made)
     }
 
@@ -78,6 +78,12 @@ impl Directories {
     }
 }
 
+/// Makes a folder and those above it; an error names it.
+fn create(folder: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))
+}
+
 /// Gives the owner back the right to list and to remove, as `chmod -R u+rwx` does on folders.
 fn open_up(folder: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
@@ -99,6 +105,18 @@ fn open_up(folder: &Path) {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_folder_that_can_not_be_made_is_named() {
+        let base = tempfile::tempdir().unwrap();
+        std::fs::write(base.path().join("w"), "").unwrap();
+        let root = base.path().join("w");
+        let error = Directories::create(root.clone(), "octo/demo", None, root.clone()).unwrap_err();
+        assert!(
+            error.to_string().contains(root.to_str().unwrap()),
+            "{error}"
+        );
+    }
 
     #[test]
     fn the_layout_is_a_runners() {

@@ -1,15 +1,17 @@
 //! One workflow under way: the one that the event started, or one that a job called.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 use tokio_util::sync::CancellationToken;
 
+use super::concurrency::Outer;
 use super::context::Contexts;
+use crate::action::{Origin, Pins};
 use crate::event::{Conclusion, JobKey};
 use crate::expr::{Object, Value};
 use crate::plan::GithubEvent;
-use crate::workflow::Workflow;
+use crate::workflow::{Grant, Workflow};
 
 /// What all jobs of one invocation share.
 #[derive(Debug)]
@@ -33,6 +35,15 @@ pub(super) struct Invocation {
     pub cancel: CancellationToken,
     /// How many workflows call this one.
     pub depth: usize,
+    /// The concurrency groups that surround it, and its own once it has it.
+    pub within: Vec<Outer>,
+    pub group: OnceLock<Outer>,
+    /// What GitHub's token could do where a job does not say.
+    pub grant: Grant,
+    /// Commits that the lock file gives.
+    pub pins: Option<Pins>,
+    /// The repository that the workflow's file is of, if it is not the own one.
+    pub origin: Option<Origin>,
 }
 
 impl Invocation {
@@ -51,6 +62,14 @@ impl Invocation {
                 .iter()
                 .map(|(name, value)| (name.as_str(), Value::string(value.as_str()))),
         )
+    }
+
+    /// The jobs that run, in file order.
+    pub fn selected(&self) -> impl Iterator<Item = &String> {
+        self.workflow.jobs.keys().filter(|id| {
+            let named = |jobs: &Vec<String>| jobs.iter().any(|job| job.eq_ignore_ascii_case(id));
+            self.jobs.as_ref().is_none_or(named)
+        })
     }
 
     pub fn key(&self, name: &str, id: &str) -> JobKey {
@@ -72,6 +91,18 @@ pub(super) struct JobResult {
     pub unavailable: bool,
     /// Results of everything that it needed, and its own, by id in lower case (SPEC E-66).
     pub closure: IndexMap<String, Conclusion>,
+}
+
+impl JobResult {
+    /// A result without outputs.
+    pub fn of(result: Conclusion) -> Self {
+        Self {
+            result,
+            outputs: IndexMap::new(),
+            unavailable: false,
+            closure: IndexMap::new(),
+        }
+    }
 }
 
 /// Merges the legs of a matrix, or the jobs of a called workflow, into one result (SPEC R-3, U-9).

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use indexmap::IndexMap;
 use tokio::time::Instant;
@@ -14,8 +15,12 @@ use super::composite::Frame;
 use super::context::{Contexts, Status};
 use super::directories::Directories;
 use super::github;
+use super::hook::HookStage;
 use super::invocation::Invocation;
+use super::job_environment::{Address, JobEnvironment};
+use super::limit;
 use super::mask::Masker;
+use super::matcher::Matchers;
 use super::post::Posts;
 use super::shell::Shell;
 use super::state::JobState;
@@ -57,6 +62,10 @@ pub(super) struct Job {
     pub debug: bool,
     /// It is one step of another job, which runs beside its other steps (SPEC S-40).
     pub background: bool,
+    pub matchers: Matchers,
+    pub environment: Option<JobEnvironment>,
+    /// Summaries that its steps wrote.
+    pub summaries: Arc<AtomicUsize>,
 }
 
 impl Job {
@@ -65,6 +74,7 @@ impl Job {
         let mut frame = Frame::of_job();
         let course = Course::of(definition);
         let mut crew = Crew::default();
+        self.run_hook(HookStage::Started, 0).await;
         self.run_pre_steps(&course, &frame).await;
         for entry in &course.entries {
             // SPEC X-3: a killed job runs nothing more, posts included.
@@ -80,7 +90,10 @@ impl Job {
         crew.dismiss().await;
         self.collect(&mut crew);
         self.run_posts(&mut crew, &steps).await;
+        let end = course.entries.len() + 1;
+        self.run_hook(HookStage::Completed, end).await;
         let outputs = self.outputs(definition, &frame);
+        self.tell_address(&frame);
         self.note_cancel();
         (self.state.status, outputs)
     }
@@ -130,7 +143,39 @@ impl Job {
             }
             outputs.insert(name, value);
         }
+        let refused = limit::job_outputs(&outputs).or_else(|| self.run.count_outputs(&outputs));
+        if let Some(message) = refused {
+            self.say(None, Level::Error, &message);
+            self.state.conclude(Conclusion::Failure);
+            outputs.clear();
+        }
         outputs
+    }
+
+    /// Evaluates and shows `environment.url`, which sees no secrets (SPEC J-5).
+    fn tell_address(&mut self, frame: &Frame) {
+        let Some(environment) = &self.environment else {
+            return;
+        };
+        let mut contexts = self.contexts(frame, self.github.clone(), &self.state.env);
+        contexts.set("secrets", Value::Null);
+        let address = environment.address(&self.evaluator(&contexts), &self.masker);
+        match address {
+            Ok(Address::None) => {}
+            Ok(Address::Url(url)) => {
+                let text = format!("environment {}: {url}", environment.name);
+                let kind = EventKind::Note {
+                    level: Level::Notice,
+                    text: self.masker.mask(&text).into_owned(),
+                };
+                self.emit(None, kind);
+            }
+            Ok(Address::Withheld(warning)) => self.say(None, Level::Warning, &warning),
+            Err(error) => {
+                self.annotate(None, &error);
+                self.state.conclude(Conclusion::Failure);
+            }
+        }
     }
 
     /// The contexts of a step-level key.

@@ -1,7 +1,9 @@
 //! One leg of a job: what the server evaluates, the slot, the machine, the end (SPEC GEN-2, 5.1).
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
@@ -15,6 +17,10 @@ use super::directories::Directories;
 use super::github;
 use super::invocation::Invocation;
 use super::job::{Job, annotation_of, optional_minutes};
+use super::job_environment::{JobEnvironment, merged, vars_value};
+use super::limit;
+use super::mask::Masker;
+use super::matcher::{self, Matchers};
 use super::post::Posts;
 use super::state::JobState;
 use super::step::millis;
@@ -22,7 +28,7 @@ use crate::event::{Annotation, Conclusion, EventKind, JobKey, Level};
 use crate::expr::Value;
 use crate::plan::machine::Placement;
 use crate::workflow::evaluate::{EvalError, Evaluator};
-use crate::workflow::{JobKind, RunDefaults, StepsJob};
+use crate::workflow::{Grant, JobKind, RunDefaults, StepsJob};
 
 /// Default of `timeout-minutes` (SPEC 1.6).
 const JOB_MINUTES: u64 = 360;
@@ -74,6 +80,8 @@ struct Terms {
     continue_on_error: bool,
     timeout: u64,
     cancel_timeout: u64,
+    /// Of a `timeout-minutes` that is more than machines give.
+    warning: Option<String>,
 }
 
 /// Runs a leg with steps.
@@ -109,8 +117,13 @@ pub(super) async fn run(plan: &LegPlan, key: JobKey) -> LegEnd {
         &key,
         EventKind::JobStarted {
             runs_on: terms.labels,
+            permissions: plan.permissions(),
         },
     );
+    if let Some(warning) = terms.warning {
+        let found = Annotation::new(Level::Warning, warning);
+        plan.run.emitter.job(&key, EventKind::Annotation(found));
+    }
     let limits = Limits {
         timeout: terms.timeout,
         cancel_timeout: terms.cancel_timeout,
@@ -150,14 +163,20 @@ fn terms(plan: &LegPlan, definition: &StepsJob) -> Result<Terms, EvalError> {
         .options
         .machines
         .place(&runs_on.labels, runs_on.group.as_deref());
-    let obstacle = availability::obstacle(&plan.run, definition, &evaluator)?;
+    let obstacle = availability::obstacle(&plan.run, &plan.invocation, definition, &evaluator)?;
+    let is_self_hosted = |label: &String| label.eq_ignore_ascii_case("self-hosted");
+    let (timeout, warning) = limit::job_minutes(
+        timeout.unwrap_or(JOB_MINUTES),
+        runs_on.labels.iter().any(is_self_hosted),
+    );
     Ok(Terms {
         labels: runs_on.labels,
         placement,
         obstacle,
         continue_on_error,
-        timeout: timeout.unwrap_or(JOB_MINUTES),
+        timeout,
         cancel_timeout: cancel_timeout.unwrap_or(CANCEL_MINUTES),
+        warning,
     })
 }
 
@@ -174,14 +193,17 @@ async fn on_machine(
     definition: &StepsJob,
     limits: Limits,
 ) -> (Conclusion, IndexMap<String, String>) {
-    let mut job = match set_up(plan, key, definition) {
+    let masker = plan.run.masker.fork();
+    let mut job = match set_up(plan, key, definition, &masker) {
         Ok(job) => job,
-        Err(SetUpError::Evaluation(error)) => {
-            plan.annotate(key, &error);
-            return (Conclusion::Failure, IndexMap::new());
-        }
-        Err(SetUpError::Message(message)) => {
-            plan.say(key, &message);
+        Err(error) => {
+            let found = match error {
+                SetUpError::Evaluation(error) => annotation_of(&error, &masker),
+                SetUpError::Message(message) => {
+                    Annotation::new(Level::Error, masker.mask_lines(&message))
+                }
+            };
+            plan.run.emitter.job(key, EventKind::Annotation(found));
             return (Conclusion::Failure, IndexMap::new());
         }
     };
@@ -241,7 +263,12 @@ impl From<EvalError> for SetUpError {
 }
 
 /// "Set up job": folders, contexts, env, defaults (SPEC GEN-3, J-4); where it fails, nothing stays behind.
-fn set_up(plan: &LegPlan, key: &JobKey, definition: &StepsJob) -> Result<Job, SetUpError> {
+fn set_up(
+    plan: &LegPlan,
+    key: &JobKey,
+    definition: &StepsJob,
+    masker: &Masker,
+) -> Result<Job, SetUpError> {
     let options = &plan.run.options;
     let directories = Directories::create(
         plan.run.next_directory(),
@@ -250,7 +277,7 @@ fn set_up(plan: &LegPlan, key: &JobKey, definition: &StepsJob) -> Result<Job, Se
         plan.run.tool_cache(),
     )
     .map_err(|error| SetUpError::Message(format!("can not make the job's folders: {error}")))?;
-    let prepared = prepare(plan, key, definition, &directories);
+    let prepared = prepare(plan, key, definition, &directories, masker);
     if prepared.is_err()
         && let Err(error) = directories.remove()
     {
@@ -264,14 +291,16 @@ fn prepare(
     key: &JobKey,
     definition: &StepsJob,
     directories: &Directories,
+    masker: &Masker,
 ) -> Result<Job, SetUpError> {
     let run = &plan.run;
     let event = serde_json::to_string_pretty(&plan.invocation.event.payload)
         .map_err(|error| SetUpError::Message(format!("can not write the event: {error}")))?;
-    let mut server = plan
-        .contexts
-        .clone()
-        .with("secrets", plan.invocation.secrets_value());
+    let Values {
+        environment,
+        mut server,
+        debug,
+    } = values(plan, definition, masker)?;
     let env = job_env(plan, definition, &server)?;
     let mut github = (*plan.invocation.github).clone();
     let mut set = |name: &str, value: &str| github.insert(name, Value::string(value));
@@ -285,7 +314,7 @@ fn prepare(
         &directories.temp,
         &directories.tool_cache,
         &directories.pipeline,
-        run.debug,
+        debug,
     );
     let (default_shell, default_directory) = defaults(plan, definition, &server, &env)?;
     let tracking = format!("github_{}", uuid::Uuid::new_v4());
@@ -299,8 +328,7 @@ fn prepare(
         key: key.clone(),
         machine: (run.provision.0)(&tracking),
         directories: directories.clone(),
-        masker: run.masker.fork(),
-        server,
+        masker: masker.clone(),
         github,
         runner,
         runner_variables,
@@ -313,9 +341,81 @@ fn prepare(
         kill: run.stop.kill.child_token(),
         tracking,
         saved: HashMap::new(),
-        debug: run.debug,
+        debug,
         background: false,
+        matchers: matchers(plan, directories, &server),
+        server,
+        environment,
+        summaries: Arc::new(AtomicUsize::new(0)),
     })
+}
+
+/// What a job's environment gives and changes.
+struct Values {
+    environment: Option<JobEnvironment>,
+    /// The contexts of the server with its secrets and variables.
+    server: Contexts,
+    debug: bool,
+}
+
+/// Secrets and variables of the repository, under those of the job's environment (SPEC C-11, C-12).
+fn values(plan: &LegPlan, definition: &StepsJob, masker: &Masker) -> Result<Values, SetUpError> {
+    let options = &plan.run.options;
+    let mut found = Values {
+        environment: None,
+        server: plan
+            .contexts
+            .clone()
+            .with("secrets", plan.invocation.secrets_value()),
+        debug: plan.run.debug,
+    };
+    if let Some(key) = &definition.environment {
+        found.environment = JobEnvironment::evaluate(&plan.evaluator(), key)?;
+    }
+    let name = found.environment.as_ref().map(|found| found.name.as_str());
+    let Some(own) = name.and_then(|name| options.environments.get(name)) else {
+        return Ok(found);
+    };
+    if !own.mistakes.is_empty() {
+        return Err(SetUpError::Message(own.mistakes.join("\n")));
+    }
+    for (name, value) in &own.secrets {
+        masker.add_secret(name, value);
+    }
+    // A called workflow sees what it was given; the environment of its own job it sees always.
+    let secrets = merged(&plan.invocation.secrets, &own.secrets);
+    let vars = merged(&options.vars, &own.vars);
+    found.debug = super::step_debug(&secrets, &vars);
+    found.server.set("secrets", vars_value(&secrets));
+    found.server.set("vars", vars_value(&vars));
+    Ok(found)
+}
+
+/// The job's problem matchers, which know its repository (SPEC K-22, K-27).
+fn matchers(plan: &LegPlan, directories: &Directories, server: &Contexts) -> Matchers {
+    let options = &plan.run.options;
+    let identity = &options.identity;
+    let mut place = matcher::Place::new(
+        &directories.workspace,
+        &identity.server_url,
+        &identity.repository,
+        identity.remote_url.as_deref(),
+    );
+    if identity.remote_url.is_none()
+        || options.workspace.git_dir.is_none()
+        || options.workspace.below_top_level
+    {
+        place = place.without_git();
+    }
+    let of_vars = server.get("vars").get(matcher::TIMEOUT_VARIABLE).to_text();
+    let of_runner = options
+        .runner_env
+        .get(OsStr::new(matcher::TIMEOUT_VARIABLE))
+        .and_then(|value| value.to_str());
+    let timeout = Some(&*of_vars)
+        .filter(|text| !text.is_empty())
+        .or(of_runner);
+    Matchers::new(place, timeout)
 }
 
 /// Workflow `env` and job `env` in one map, between a found `.env` and what `--env` gives (SPEC 4.3, DESIGN 7).
@@ -404,6 +504,23 @@ impl LegPlan {
         }
     }
 
+    /// What GitHub's token could do: the job's own `permissions`, or those around it (SPEC W-101).
+    pub fn grant(&self) -> &Grant {
+        let own = &self.invocation.workflow.jobs[&self.id].permissions;
+        match own {
+            Some(permissions) => &permissions.grant,
+            None => &self.invocation.grant,
+        }
+    }
+
+    fn permissions(&self) -> Vec<(String, String)> {
+        self.grant()
+            .effective()
+            .into_iter()
+            .map(|(name, access)| (name.to_owned(), access.as_str().to_owned()))
+            .collect()
+    }
+
     /// SPEC J-33: a service without an image is left out, and that is said.
     fn name_idle_services(&self, key: &JobKey, definition: &StepsJob) {
         let Some(Ok(services)) = definition
@@ -469,6 +586,7 @@ impl LegPlan {
             key,
             EventKind::JobStarted {
                 runs_on: Vec::new(),
+                permissions: Vec::new(),
             },
         );
         self.annotate(key, error);
@@ -488,7 +606,7 @@ impl LegPlan {
         self.run.emitter.job(key, EventKind::Annotation(found));
     }
 
-    fn say(&self, key: &JobKey, message: &str) {
+    pub fn say(&self, key: &JobKey, message: &str) {
         let found = Annotation::new(Level::Error, self.run.masker.mask_lines(message));
         self.run.emitter.job(key, EventKind::Annotation(found));
     }
@@ -514,7 +632,13 @@ impl LegPlan {
     /// Ends before it started.
     pub fn give_up(&self, key: &JobKey) -> LegEnd {
         let reason = "cancelled before it started".to_owned();
-        self.run.emitter.job(key, EventKind::JobSkipped { reason });
+        self.run.emitter.job(
+            key,
+            EventKind::JobSkipped {
+                reason,
+                trace: None,
+            },
+        );
         LegEnd::of(Conclusion::Cancelled)
     }
 }

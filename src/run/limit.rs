@@ -16,7 +16,6 @@ const MAX_WORKFLOW: usize = 500 * 1024;
 const MAX_STEP_MINUTES: u64 = 360;
 const HOSTED_MINUTES: u64 = 6 * 60;
 const SELF_HOSTED_MINUTES: u64 = 5 * 24 * 60;
-const MAX_INPUTS: usize = 25;
 const MAX_PROPERTIES: usize = 10;
 const MAX_PAYLOAD: usize = 65_535;
 
@@ -140,13 +139,6 @@ pub fn workflow_file(bytes: usize) -> Option<String> {
     })
 }
 
-/// Why GitHub refuses a workflow with so many `workflow_dispatch` inputs (SPEC W-62).
-pub fn dispatch_inputs(count: usize) -> Option<String> {
-    (count > MAX_INPUTS).then(|| {
-        format!("you may only define up to {MAX_INPUTS} `inputs` for a `workflow_dispatch` event")
-    })
-}
-
 /// Why GitHub would refuse a `repository_dispatch` with this `client_payload` (SPEC T-4).
 pub fn client_payload(payload: &Value) -> Option<String> {
     let properties = payload.as_object().map_or(0, serde_json::Map::len);
@@ -241,13 +233,6 @@ mod tests {
         assert!(vars(&map(&five[..5])).is_empty());
         assert_eq!(workflow_file(MAX_WORKFLOW), None);
         assert!(workflow_file(MAX_WORKFLOW + 1).is_some());
-    }
-
-    #[test]
-    fn a_dispatch_has_few_inputs() {
-        // SPEC W-62
-        assert_eq!(dispatch_inputs(25), None);
-        assert!(dispatch_inputs(26).is_some());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::executor::Output;
 
 use super::job::Job;
 use super::mask::Mask;
+use super::matcher::{Found, Scanner};
 use super::output_line;
 use super::state::Effects;
 use super::workflow_command::{CommandState, Effect, Recorded, recorded_message, relative_file};
@@ -19,6 +20,7 @@ pub(super) struct StepLog<'a> {
     commands: CommandState,
     effects: Effects,
     mask: Mask,
+    scanner: Scanner,
     recorded: Recorded,
     in_group: bool,
     /// Starts of lines that have not ended yet, of stdout and stderr.
@@ -33,6 +35,7 @@ impl<'a> StepLog<'a> {
             commands,
             effects: Effects::default(),
             mask: job.masker.snapshot(),
+            scanner: job.matchers.scanner(),
             recorded: Recorded::default(),
             in_group: false,
             held: [Vec::new(), Vec::new()],
@@ -52,7 +55,8 @@ impl<'a> StepLog<'a> {
     }
 
     fn text(&mut self, stream: Stream, text: &str) {
-        if !self.commands.is_stopped() && !output_line::may_hold_commands(text) {
+        let is_plain = !self.commands.is_stopped() && !output_line::may_hold_commands(text);
+        if is_plain && !self.scanner.is_active() {
             let masked = self.mask.mask_lines(text);
             for line in output_line::lines(&masked) {
                 self.print(stream, line);
@@ -66,16 +70,46 @@ impl<'a> StepLog<'a> {
 
     fn line(&mut self, stream: Stream, line: &str) {
         let outcome = self.commands.line(line);
+        let is_command = outcome.effect.is_some() || !outcome.failures.is_empty();
         if let Some(effect) = outcome.effect {
-            self.apply(effect);
+            self.apply(effect, line);
         }
         if let Some(text) = outcome.print {
-            let masked = self.mask.mask(&text);
-            self.print(stream, &masked);
+            // SPEC K-24: what was a command is no output of a tool.
+            let found = if is_command { None } else { self.scan(&text) };
+            if let Some(found) = found {
+                self.annotate_match(&found);
+            } else {
+                let masked = self.mask.mask(&text);
+                self.print(stream, &masked);
+            }
         }
         for failure in outcome.failures {
-            self.effects.failed = true;
-            self.job.say(Some(self.key), Level::Error, &failure);
+            self.fail(&failure);
+        }
+    }
+
+    fn fail(&mut self, message: &str) {
+        self.effects.failed = true;
+        self.job.say(Some(self.key), Level::Error, message);
+    }
+
+    /// What the job's problem matchers find in a line.
+    fn scan(&mut self, line: &str) -> Option<Found> {
+        let scanned = self.scanner.line(line);
+        for warning in &scanned.warnings {
+            self.job.say(Some(self.key), Level::Warning, warning);
+        }
+        for message in &scanned.debug {
+            self.debug(message);
+        }
+        scanned.found
+    }
+
+    fn debug(&self, message: &str) {
+        if self.job.debug {
+            let line = format!("##[debug]{}", self.mask.mask_lines(message));
+            self.print(Stream::Log, &line);
         }
     }
 
@@ -89,7 +123,7 @@ impl<'a> StepLog<'a> {
         );
     }
 
-    fn apply(&mut self, effect: Effect) {
+    fn apply(&mut self, effect: Effect, line: &str) {
         match effect {
             Effect::SetOutput { name, value } => {
                 self.effects.outputs.insert(name, value);
@@ -101,12 +135,7 @@ impl<'a> StepLog<'a> {
             Effect::AddPath(path) => self.effects.path.push(path),
             Effect::AddMask(value) => self.add_mask(&value),
             Effect::StopCommands { mask: Some(token) } => self.add_mask(&token),
-            Effect::Debug(message) => {
-                if self.job.debug {
-                    let line = format!("##[debug]{}", self.mask.mask_lines(&message));
-                    self.print(Stream::Log, &line);
-                }
-            }
+            Effect::Debug(message) => self.debug(&message),
             Effect::Annotation(annotation) => self.annotate(&annotation),
             Effect::Group(title) => {
                 self.end_group();
@@ -117,15 +146,29 @@ impl<'a> StepLog<'a> {
             }
             Effect::EndGroup => self.end_group(),
             Effect::AddMatcher(file) => {
-                // Said, so that nobody takes a quiet step for a clean one.
-                let line = format!("problem matchers are not applied yet: {file}");
-                self.print(Stream::Log, &self.mask.mask(&line));
+                let added = self.job.matchers.add_file(&file);
+                self.after_matcher_command(added, line);
             }
-            Effect::Echo(_)
-            | Effect::Resume
-            | Effect::StopCommands { mask: None }
-            | Effect::RemoveMatcherOwner(_)
-            | Effect::RemoveMatcherFile(_) => {}
+            Effect::RemoveMatcherOwner(owner) => {
+                let removed = self.job.matchers.remove_owner(&owner);
+                self.debug(&removed);
+            }
+            Effect::RemoveMatcherFile(file) => {
+                let removed = self.job.matchers.remove_file(&file).map(Some);
+                self.after_matcher_command(removed, line);
+            }
+            Effect::Echo(_) | Effect::Resume | Effect::StopCommands { mask: None } => {}
+        }
+    }
+
+    fn after_matcher_command(&mut self, done: Result<Option<String>, String>, line: &str) {
+        match done {
+            Ok(said) => said.iter().for_each(|message| self.debug(message)),
+            Err(message) => {
+                // SPEC K-5
+                self.fail(&format!("Unable to process command '{line}' successfully."));
+                self.fail(&message);
+            }
         }
     }
 
@@ -140,23 +183,39 @@ impl<'a> StepLog<'a> {
         }
     }
 
+    /// The message of a command, whose file stands as printed.
     fn annotate(&mut self, found: &Annotation) {
+        let workspace = self.job.directories.workspace.to_string_lossy();
+        let file = found.file.as_deref();
+        self.record(&Annotation {
+            file: file.map(|file| relative_file(file, &workspace)),
+            ..found.clone()
+        });
+    }
+
+    /// A match: the log has its line, the annotation its message (SPEC K-24, K-27).
+    fn annotate_match(&mut self, found: &Found) {
+        self.record(&Annotation {
+            log: Some(found.line.clone()),
+            ..found.annotation.clone()
+        });
+    }
+
+    fn record(&mut self, found: &Annotation) {
         let mask = |text: &str| self.mask.mask_lines(text).into_owned();
         let message = mask(&found.message);
+        let log = found.log.as_deref().map(mask);
         if !self.recorded.admits(found.level) {
-            for line in message.lines() {
+            for line in log.as_deref().unwrap_or(&message).lines() {
                 self.print(Stream::Log, &format!("##[{}]{line}", word(found.level)));
             }
             return;
         }
-        let workspace = self.job.directories.workspace.to_string_lossy();
         let annotation = Annotation {
             message: recorded_message(&message).to_owned(),
             title: found.title.as_deref().map(mask),
-            file: found
-                .file
-                .as_deref()
-                .map(|file| mask(&relative_file(file, &workspace))),
+            file: found.file.as_deref().map(mask),
+            log,
             ..found.clone()
         };
         self.job

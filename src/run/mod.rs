@@ -21,6 +21,8 @@ use crate::executor::{Machine, Stop};
 use crate::expr::Value;
 use crate::plan::GithubEvent;
 use crate::plan::reusable::Library;
+use crate::workflow::PermissionsPolicy;
+use crate::workflow::evaluate::EvalError;
 use crate::workspace::Snapshot;
 
 mod availability;
@@ -36,7 +38,9 @@ pub mod emitter;
 pub mod environment;
 pub mod file_command;
 pub mod github;
+mod group;
 pub mod hook;
+mod hook_step;
 mod inputs;
 mod invocation;
 mod job;
@@ -52,6 +56,7 @@ pub mod output_line;
 mod post;
 mod pre;
 mod process;
+mod remote;
 mod schedule;
 mod script;
 mod secret_form;
@@ -64,6 +69,7 @@ pub mod workflow_command;
 pub use context::{Contexts, Status};
 pub use options::{Identity, Options, Selected};
 
+use concurrency::Groups;
 use emitter::Emitter;
 use invocation::{Invocation, JobResult, merge};
 use mask::Masker;
@@ -87,6 +93,9 @@ pub struct Run {
     broken: AtomicBool,
     keys: Mutex<HashSet<JobKey>>,
     debug: bool,
+    groups: Groups,
+    /// Size of the outputs of all jobs so far (SPEC R-6).
+    outputs: AtomicUsize,
 }
 
 /// Gives the machine for the job with a tracking id.
@@ -178,21 +187,33 @@ pub async fn run(
         unavailable: AtomicUsize::new(0),
         broken: AtomicBool::new(false),
         keys: Mutex::new(HashSet::new()),
-        debug: step_debug(&options),
+        debug: step_debug(&options.secrets, &options.vars),
+        groups: Groups::new(&options.groups, &options.identity.repository),
+        outputs: AtomicUsize::new(0),
         options,
     });
     if !work.selected.is_empty() {
         // By the time the first job needs it, it has started.
         run.watchdog();
     }
-    announce(&run, &work);
-    let invocations = work
+    let invocations: Vec<Arc<Invocation>> = work
         .selected
         .iter()
-        .map(|selected| Arc::new(run.invocation(selected)));
-    let all = futures_util::future::join_all(
-        invocations.map(|invocation| schedule::run_jobs(Arc::clone(&run), invocation)),
-    );
+        .map(|selected| Arc::new(run.invocation(selected)))
+        .collect();
+    let names: Vec<_> = invocations.iter().map(|it| it.run_name()).collect();
+    announce(&run, &work, &names);
+    let all = futures_util::future::join_all(invocations.into_iter().zip(names).map(
+        |(invocation, name)| {
+            let run = Arc::clone(&run);
+            async move {
+                match name {
+                    Ok(_) => schedule::run_jobs(run, invocation).await,
+                    Err(error) => invocation.refuse(&run, &error),
+                }
+            }
+        },
+    ));
     let results = with_ticks(&run, all).await;
     run.finish(&results, started, &work)
 }
@@ -212,7 +233,7 @@ async fn with_ticks<T>(run: &Run, work: impl Future<Output = T>) -> T {
 }
 
 /// The first line, and what is to be known before the first job.
-fn announce(run: &Run, work: &Work) {
+fn announce(run: &Run, work: &Work, names: &[Result<String, EvalError>]) {
     let event = &work.event;
     let jobs = |selected: &Selected| match &selected.jobs {
         Some(jobs) => jobs.len(),
@@ -230,6 +251,7 @@ fn announce(run: &Run, work: &Work) {
             .map(|selected| selected.workflow.source.path.clone())
             .collect(),
         jobs: work.selected.iter().map(jobs).sum(),
+        run_names: run.run_names(names),
     });
     for (file, reason) in &work.skipped {
         run.emitter.run(EventKind::WorkflowSkipped {
@@ -241,7 +263,22 @@ fn announce(run: &Run, work: &Work) {
         let text = run.masker.mask(note).into_owned();
         run.emitter.note(Level::Notice, text);
     }
+    warn_of_limits(run, work);
     hint_at_token(run, work);
+}
+
+/// What GitHub would not store or not run (SPEC 15).
+fn warn_of_limits(run: &Run, work: &Work) {
+    let mut warnings = limit::secrets(&run.options.secrets);
+    warnings.extend(limit::vars(&run.options.vars));
+    for selected in &work.selected {
+        let source = &selected.workflow.source;
+        let warning = limit::workflow_file(source.text.len());
+        warnings.extend(warning.map(|warning| format!("{}: {warning}", source.path)));
+    }
+    for warning in warnings {
+        run.emitter.note(Level::Warning, warning);
+    }
 }
 
 /// DESIGN 7: no token is picked up silently, and a workflow that reads one is told so.
@@ -264,15 +301,13 @@ fn hint_at_token(run: &Run, work: &Work) {
 }
 
 /// `ACTIONS_STEP_DEBUG` as a secret or a variable; the secret wins (SPEC H-2).
-fn step_debug(options: &Options) -> bool {
+fn step_debug(secrets: &IndexMap<String, String>, vars: &IndexMap<String, String>) -> bool {
     let find = |map: &IndexMap<String, String>| {
         map.iter()
             .find(|(name, _)| name.eq_ignore_ascii_case("ACTIONS_STEP_DEBUG"))
             .map(|(_, value)| value.trim().eq_ignore_ascii_case("true"))
     };
-    find(&options.secrets)
-        .or_else(|| find(&options.vars))
-        .unwrap_or(false)
+    find(secrets).or_else(|| find(vars)).unwrap_or(false)
 }
 
 impl Run {
@@ -305,7 +340,28 @@ impl Run {
             label: Arc::from(selected.workflow.display_name()),
             cancel: self.stop.cancel.child_token(),
             depth: 0,
+            within: Vec::new(),
+            group: OnceLock::new(),
+            grant: match &selected.workflow.permissions {
+                Some(permissions) => permissions.grant.clone(),
+                None => PermissionsPolicy::default().grant(),
+            },
+            pins: selected.pins.clone(),
+            origin: None,
         }
+    }
+
+    /// The names of the runs, as many as there are, or none where no workflow gives one.
+    fn run_names(&self, names: &[Result<String, EvalError>]) -> Vec<String> {
+        let shown = |name: &Result<String, EvalError>| {
+            let name = name.as_deref().unwrap_or_default().trim();
+            self.masker.mask(name).into_owned()
+        };
+        let names: Vec<String> = names.iter().map(shown).collect();
+        if names.iter().all(String::is_empty) {
+            return Vec::new();
+        }
+        names
     }
 
     fn finish(
@@ -395,6 +451,14 @@ impl Run {
             number += 1;
         }
         key
+    }
+
+    /// Why the outputs of one more job are too much for the run.
+    fn count_outputs(&self, outputs: &IndexMap<String, String>) -> Option<String> {
+        let before = self
+            .outputs
+            .fetch_add(limit::output_size(outputs), Ordering::Relaxed);
+        limit::run_outputs(before, outputs)
     }
 
     fn count_unavailable(&self) {

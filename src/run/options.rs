@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use crate::action::local::LocalRepository;
+use crate::action::{Pins, RemoteActions};
 use crate::expr::Value;
 use crate::plan::GithubEvent;
 use crate::plan::machine::Machines;
@@ -14,8 +14,11 @@ use crate::plan::matrix::MatrixFilter;
 use crate::workflow::Workflow;
 use crate::workspace;
 
+use super::job_environment::Environments;
+
 /// Everything that holds for the whole run.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of the user")]
 pub struct Options {
     /// The project's folder.
     pub root: PathBuf,
@@ -46,9 +49,16 @@ pub struct Options {
     /// `--matrix`.
     pub matrix: Vec<MatrixFilter>,
     pub skip_unavailable: bool,
-    pub local_repositories: Vec<LocalRepository>,
+    /// Actions and workflows of other repositories.
+    pub remote: Arc<RemoteActions>,
+    /// `--no-skip-checkout`: the real actions/checkout runs, also for the own repository.
+    pub real_checkout: bool,
     /// Whether `$<< >>` counts in this repository's own files.
     pub angle: bool,
+    /// Values of deployment environments.
+    pub environments: Environments,
+    /// Where the concurrency groups of all runs are kept.
+    pub groups: PathBuf,
 }
 
 /// Who runs what, as `github.*` tells it.
@@ -81,4 +91,6 @@ pub struct Selected {
     pub inputs: Value,
     /// Counted per workflow file.
     pub run_number: String,
+    /// Commits that the lock file gives (SPEC A-6).
+    pub pins: Option<Pins>,
 }

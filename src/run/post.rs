@@ -168,7 +168,13 @@ impl Job {
         let holds = self.post_condition(&mut post);
         if let Ok(false) = holds {
             let reason = "its post-if does not hold".to_owned();
-            self.emit(Some(&post.key), EventKind::StepSkipped { reason });
+            self.emit(
+                Some(&post.key),
+                EventKind::StepSkipped {
+                    reason,
+                    trace: None,
+                },
+            );
             return;
         }
         let key = post.key.clone();

@@ -8,8 +8,9 @@ use super::composite::{Frame, Outer};
 use super::context::{Contexts, Status};
 use super::job::{Job, env_value, optional_minutes};
 use super::post::{PostWork, holds_when_cancelled};
+use super::remote::repository_input;
 use super::step::{Prepared, Worked, deadline_of, earlier, millis, worse};
-use super::uses::{Meaning, Resolved, Served};
+use super::uses::{Checkout, Meaning, Resolved, Served};
 use crate::action::Runs;
 use crate::event::{Conclusion, EventKind, Level, Phase, StepKey};
 use crate::expr::Expr;
@@ -25,9 +26,29 @@ impl Job {
             if self.kill.is_cancelled() {
                 return;
             }
+            if self.action_with_pre(None, step, 0).is_none() {
+                continue;
+            }
+            self.bring_step(step).await;
+            // Now from the job's own copy.
             if let Some(action) = self.action_with_pre(None, step, 0) {
                 self.run_pre(frame, step, place, &action).await;
             }
+        }
+    }
+
+    /// Whose checkout a step is, as far as its `with` says before it is evaluated.
+    fn checkout_as_written(&self, with: Option<&Token>) -> Checkout {
+        match repository_input(with) {
+            Some(wanted) if !self.run.is_own_repository(wanted) => Checkout::Foreign,
+            _ => Checkout::Own,
+        }
+    }
+
+    async fn bring_step(&self, step: &Step) {
+        if let StepKind::Uses { uses, with } = &step.kind {
+            let checkout = self.checkout_as_written(with.as_ref());
+            self.bring(&uses.value, checkout).await;
         }
     }
 
@@ -39,14 +60,15 @@ impl Job {
         step: &Step,
         depth: usize,
     ) -> Option<Box<Resolved>> {
-        let StepKind::Uses { uses, .. } = &step.kind else {
+        let StepKind::Uses { uses, with } = &step.kind else {
             return None;
         };
         let local = uses.value.starts_with("./") || uses.value.starts_with(".\\");
         if local || depth >= MAX_DEPTH {
             return None;
         }
-        let Ok(Meaning::Action(action)) = self.resolve(scope, &uses.value) else {
+        let checkout = self.checkout_as_written(with.as_ref());
+        let Ok(Meaning::Action(action)) = self.resolve(scope, &uses.value, checkout) else {
             return None;
         };
         let has_pre = match &action.manifest.runs {
@@ -73,7 +95,13 @@ impl Job {
         let condition = self.pre_condition(&contexts, action);
         if let Ok(false) = condition {
             let reason = "its pre-if does not hold".to_owned();
-            self.emit(Some(&key), EventKind::StepSkipped { reason });
+            self.emit(
+                Some(&key),
+                EventKind::StepSkipped {
+                    reason,
+                    trace: None,
+                },
+            );
             return;
         }
         self.emit(Some(&key), EventKind::StepStarted);
@@ -258,6 +286,13 @@ impl Job {
         };
         let mut result = Conclusion::Success;
         for (index, step) in steps.iter().enumerate() {
+            if self
+                .action_with_pre(inner.served(), step, inner.depth())
+                .is_none()
+            {
+                continue;
+            }
+            self.bring_step(step).await;
             let Some(found) = self.action_with_pre(inner.served(), step, inner.depth()) else {
                 continue;
             };

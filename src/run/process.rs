@@ -1,12 +1,14 @@
 //! The process of a step: run it, follow its output, take in what it wrote.
 
 use std::ffi::OsStr;
+use std::sync::atomic::Ordering;
 
 use indexmap::IndexMap;
 use tokio::time::Instant;
 
 use super::command_files::CommandFiles;
 use super::job::Job;
+use super::limit;
 use super::log::StepLog;
 use super::state::Effects;
 use super::step::Worked;
@@ -69,6 +71,10 @@ impl Job {
             self.say(Some(stage.key), *level, note);
         }
         if let Some(summary) = &written.summary {
+            let number = self.summaries.fetch_add(1, Ordering::Relaxed) + 1;
+            if let Some(warning) = limit::summary(number) {
+                self.say(Some(stage.key), Level::Warning, &warning);
+            }
             self.emit(
                 Some(stage.key),
                 EventKind::StepSummary {

@@ -9,13 +9,15 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Run;
+use super::concurrency::Permit;
 use super::context::{Contexts, Status};
+use super::group;
 use super::invocation::{Invocation, JobResult, merge};
 use super::job::annotation_of;
 use super::leg::{self, LegEnd, LegPlan};
-use crate::event::{Conclusion, EventKind};
+use crate::event::{Conclusion, EventKind, Level};
 use crate::executor::BoxFuture;
-use crate::expr::Value;
+use crate::expr::{Trace, Value};
 use crate::plan::matrix::{self, Legs};
 use crate::plan::sketch::leg_name;
 use crate::workflow::evaluate::{EvalError, Evaluator};
@@ -28,7 +30,21 @@ pub(super) fn run_jobs(
     run: Arc<Run>,
     invocation: Arc<Invocation>,
 ) -> BoxFuture<'static, IndexMap<String, Arc<JobResult>>> {
-    Box::pin(async move { all_jobs(&run, &invocation).await })
+    Box::pin(async move {
+        let Some(key) = &invocation.workflow.concurrency else {
+            return all_jobs(&run, &invocation).await;
+        };
+        let entered = match invocation.enter_group(&run, key).await {
+            Ok(entered) => entered,
+            Err(ends) => return ends,
+        };
+        let replaced = |text: &str| {
+            let text = format!("{}: {text}", invocation.label);
+            run.emitter.note(Level::Error, run.masker.mask(&text));
+        };
+        let jobs = all_jobs(&run, &invocation);
+        group::hold(&entered, &invocation.cancel, jobs, replaced).await
+    })
 }
 
 async fn all_jobs(
@@ -38,17 +54,7 @@ async fn all_jobs(
     let mut tasks = JoinSet::new();
     let mut senders = HashMap::new();
     let mut waiting = Waiting::new();
-    let selected: Vec<&String> = invocation
-        .workflow
-        .jobs
-        .keys()
-        .filter(|id| {
-            invocation
-                .jobs
-                .as_ref()
-                .is_none_or(|jobs| jobs.iter().any(|job| job.eq_ignore_ascii_case(id)))
-        })
-        .collect();
+    let selected: Vec<&String> = invocation.selected().collect();
     for id in &selected {
         let (sender, receiver) = watch::channel(None);
         senders.insert((*id).clone(), sender);
@@ -119,19 +125,10 @@ async fn await_needs(job: &Job, waiting: &Waiting) -> IndexMap<String, Arc<JobRe
             Ok(result) => result.clone(),
             Err(_) => None,
         };
-        let result = result.unwrap_or_else(|| Arc::new(ended(Conclusion::Failure)));
+        let result = result.unwrap_or_else(|| Arc::new(JobResult::of(Conclusion::Failure)));
         needs.insert(need.value.clone(), result);
     }
     needs
-}
-
-fn ended(result: Conclusion) -> JobResult {
-    JobResult {
-        result,
-        outputs: IndexMap::new(),
-        unavailable: false,
-        closure: IndexMap::new(),
-    }
 }
 
 /// `if`, matrix, legs.
@@ -148,10 +145,11 @@ async fn decide(
             invocation,
             job,
             &format!("it needs '{need}', which can not run here"),
+            None,
         );
         return JobResult {
             unavailable: true,
-            ..ended(Conclusion::Skipped)
+            ..JobResult::of(Conclusion::Skipped)
         };
     }
     let cancelled = invocation.cancel.is_cancelled();
@@ -168,12 +166,17 @@ async fn decide(
     match condition {
         Err(error) => {
             refuse(run, invocation, job, &error);
-            return ended(Conclusion::Failure);
+            return JobResult::of(Conclusion::Failure);
         }
         Ok(false) => {
             let (reason, result) = why_not(job, needs, cancelled);
-            skip(run, invocation, job, &reason);
-            return ended(result);
+            let trace = job
+                .condition
+                .text
+                .is_some()
+                .then(|| job.condition.expr.trace(&contexts).1);
+            skip(run, invocation, job, &reason, trace.as_ref());
+            return JobResult::of(result);
         }
         Ok(true) => {}
     }
@@ -196,17 +199,18 @@ async fn decide(
         Ok(legs) => run_legs(run, invocation, job, contexts, legs, cancel).await,
         Err(error) => {
             refuse(run, invocation, job, &error);
-            ended(Conclusion::Failure)
+            JobResult::of(Conclusion::Failure)
         }
     }
 }
 
-fn skip(run: &Run, invocation: &Invocation, job: &Job, reason: &str) {
+fn skip(run: &Run, invocation: &Invocation, job: &Job, reason: &str, trace: Option<&Trace>) {
     let key = invocation.key(&run.masker.mask(&static_name(job)), &job.id);
     run.emitter.job(
         &key,
         EventKind::JobSkipped {
             reason: run.masker.mask(reason).into_owned(),
+            trace: trace.map(|trace| run.masker.mask_lines(&trace.to_string()).into_owned()),
         },
     );
 }
@@ -219,6 +223,7 @@ fn refuse(run: &Run, invocation: &Invocation, job: &Job, error: &EvalError) {
         &key,
         EventKind::JobStarted {
             runs_on: Vec::new(),
+            permissions: Vec::new(),
         },
     );
     run.emitter.job(&key, EventKind::Annotation(found));
@@ -354,9 +359,20 @@ async fn run_legs(
 async fn one_leg(plan: LegPlan, key: crate::event::JobKey) -> LegEnd {
     let job = &plan.invocation.workflow.jobs[&plan.id];
     let fail_fast: Option<CancellationToken> = plan.fail_fast.clone();
-    let end = match &job.kind {
-        JobKind::Steps(_) => leg::run(&plan, key).await,
-        JobKind::Call(call) => super::call::run(&plan, key, call).await,
+    // SPEC U-10: the group of a call is held for all of it.
+    let end = match plan.enter_group(&key).await {
+        Err(end) => end,
+        Ok(entered) => {
+            let own = entered.as_ref().map(Permit::group);
+            let work = async {
+                match &job.kind {
+                    JobKind::Steps(_) => leg::run(&plan, key.clone()).await,
+                    JobKind::Call(call) => super::call::run(&plan, key.clone(), call, own).await,
+                }
+            };
+            let replaced = |text: &str| plan.say(&key, text);
+            Box::pin(group::hold(&entered, &plan.cancel, work, replaced)).await
+        }
     };
     // SPEC X-6: a leg with continue-on-error never triggers it.
     if end.result == Conclusion::Failure

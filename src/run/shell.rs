@@ -1,6 +1,6 @@
 //! Which program runs a script, and how (SPEC 6.2).
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// A shell, resolved: what to start and what the script file looks like.
@@ -87,11 +87,11 @@ impl Shell {
     }
 
     /// The arguments for a script at `path`, split as a .NET process does: blanks, and double quotes around them.
+    /// The path goes in after the split: a runner's folder has no blanks in it, a home folder may.
     pub fn arguments(&self, path: &Path) -> Vec<OsString> {
-        let path = path.to_string_lossy().replace('"', "\\\"");
-        split(&self.template.replace("{0}", &path))
+        split(&self.template)
             .into_iter()
-            .map(OsString::from)
+            .map(|word| filled(&word, path.as_os_str()))
             .collect()
     }
 
@@ -124,6 +124,18 @@ impl Kind {
             Self::Other => return None,
         })
     }
+}
+
+/// `word` with the script's path in every place for it.
+fn filled(word: &str, path: &OsStr) -> OsString {
+    let mut whole = OsString::new();
+    for (index, part) in word.split("{0}").enumerate() {
+        if index > 0 {
+            whole.push(path);
+        }
+        whole.push(part);
+    }
+    whole
 }
 
 /// Splits an argument text at blanks; double quotes group, `\"` is a quote.
@@ -214,6 +226,16 @@ mod tests {
         );
         let shell = Shell::parse("pwsh -File {0}").unwrap();
         assert!(shell.fix_up("x").starts_with("$ErrorActionPreference"));
+    }
+
+    #[test]
+    fn a_folder_with_blanks_and_quotes_is_one_argument() {
+        // The cache may lie in a home folder of any name.
+        let shell = Shell::parse("bash -c \"{0} x\" {0}").unwrap();
+        assert_eq!(
+            shell.arguments(Path::new("/a b\"c/s")),
+            ["-c", "/a b\"c/s x", "/a b\"c/s"]
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::command_files::CommandFiles;
 use super::composite::Frame;
 use super::context::{Contexts, Status};
 use super::job::{Job, env_value, optional_minutes};
+use super::limit;
 use super::state::Effects;
 use super::uses::Resolved;
 use crate::event::{Conclusion, EventKind, Level, Phase, StepKey};
@@ -153,7 +154,7 @@ impl Job {
         match holds {
             Ok(true) => Reached::Ready(ready),
             Ok(false) => {
-                self.say_skipped(frame, step, &ready.key);
+                self.say_skipped(frame, step, &ready);
                 Reached::Skipped
             }
             Err((error, by_condition)) => {
@@ -170,11 +171,19 @@ impl Job {
     /// The step's `timeout-minutes` (SPEC S-6).
     pub fn limit(&self, frame: &Frame, step: &Step, ready: &Ready) -> Option<u64> {
         let evaluator = self.evaluator_of(frame, &ready.contexts);
-        optional_minutes(&evaluator, step.timeout_minutes.as_ref()).unwrap_or_else(|error| {
-            // SPEC S-2: said, and the step still runs.
-            self.annotate(Some(&ready.key), &error);
-            None
-        })
+        match optional_minutes(&evaluator, step.timeout_minutes.as_ref()) {
+            Ok(minutes) => {
+                if let Some(warning) = minutes.and_then(limit::step_minutes) {
+                    self.say(Some(&ready.key), Level::Warning, &warning);
+                }
+                minutes
+            }
+            Err(error) => {
+                // SPEC S-2: said, and the step still runs.
+                self.annotate(Some(&ready.key), &error);
+                None
+            }
+        }
     }
 
     /// Evaluates the step's own `env` over the job's (SPEC S-1, C-10).
@@ -371,14 +380,18 @@ impl Job {
         }
     }
 
-    fn say_skipped(&self, frame: &Frame, step: &Step, key: &StepKey) {
+    fn say_skipped(&self, frame: &Frame, step: &Step, ready: &Ready) {
+        let trace = step.condition.text.is_some().then(|| {
+            let (_, trace) = step.condition.expr.trace(&ready.contexts);
+            self.masker.mask_lines(&trace.to_string()).into_owned()
+        });
         let reason = match &step.condition.text {
             Some(text) => format!("if: {}", text.value.trim()),
             None if frame.is_composite() => format!("the action is {}", past(frame.status)),
             None => format!("the job is {}", past(self.state.status)),
         };
         let reason = self.masker.mask(&reason).into_owned();
-        self.emit(Some(key), EventKind::StepSkipped { reason });
+        self.emit(Some(&ready.key), EventKind::StepSkipped { reason, trace });
     }
 
     /// Closes a step and tells its scope how it ended (SPEC S-2 to S-5).

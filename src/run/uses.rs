@@ -9,6 +9,7 @@ use super::Run;
 use super::composite::{Frame, Outer};
 use super::job::Job;
 use super::post::PostWork;
+use super::remote::RemoteName;
 use super::step::{Prepared, Worked};
 use crate::action::{Manifest, Reference, Runs, find_manifest, read_manifest};
 use crate::diagnostic::SourceFile;
@@ -36,7 +37,16 @@ pub(super) enum Meaning {
     Action(Box<Resolved>),
 }
 
-/// A repository that a folder stands in for.
+/// Of which repository an `actions/checkout` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checkout {
+    /// lrun does it from the local tree.
+    Own,
+    /// The real action does it.
+    Foreign,
+}
+
+/// A repository whose files are here.
 #[derive(Debug, Clone)]
 pub(super) struct Served {
     pub root: PathBuf,
@@ -106,39 +116,14 @@ fn read_manifest_in(
     }
 }
 
-impl Run {
-    /// The folder that stands in for a remote action, if the user named one.
-    pub(super) fn served(&self, owner: &str, repo: &str, git_ref: &str) -> Option<Served> {
-        let wanted = format!("{owner}/{repo}");
-        let found = self.options.local_repositories.iter().rev().find(|local| {
-            local.repository.eq_ignore_ascii_case(&wanted) && local.git_ref == git_ref
-        })?;
-        Some(Served {
-            root: found.directory.clone(),
-            repository: wanted,
-            git_ref: git_ref.to_owned(),
-            own: false,
-        })
-    }
-
-    /// Whether a reference is the checkout that lrun does itself.
-    pub(super) fn is_checkout(
-        &self,
-        owner: &str,
-        repo: &str,
-        path: Option<&str>,
-        git_ref: &str,
-    ) -> bool {
-        owner.eq_ignore_ascii_case("actions")
-            && repo.eq_ignore_ascii_case("checkout")
-            && path.is_none()
-            && self.served(owner, repo, git_ref).is_none()
-    }
-}
-
 impl Job {
     /// What the reference of a step means; the error is for the user.
-    pub fn resolve(&self, scope: Option<Served>, text: &str) -> Result<Meaning, String> {
+    pub fn resolve(
+        &self,
+        scope: Option<Served>,
+        text: &str,
+        checkout: Checkout,
+    ) -> Result<Meaning, String> {
         let reference: Reference = text.parse().map_err(|error| format!("{error}"))?;
         match reference {
             Reference::Local(path) => {
@@ -156,21 +141,38 @@ impl Job {
                 path,
                 git_ref,
             } => {
-                if self
-                    .run
-                    .is_checkout(&owner, &repo, path.as_deref(), &git_ref)
-                {
+                let name = RemoteName {
+                    owner: &owner,
+                    repo: &repo,
+                    path: path.as_deref(),
+                    git_ref: &git_ref,
+                };
+                if self.run.is_checkout(name) && checkout == Checkout::Own {
                     return Ok(Meaning::Checkout);
                 }
-                let Some(served) = self.run.served(&owner, &repo, &git_ref) else {
-                    return Err(format!(
-                        "{text} is not here, and lrun does not fetch actions yet: serve it with --local-repository {owner}/{repo}@{git_ref}=FOLDER"
-                    ));
-                };
+                let actions = self.actions_folder();
+                let served = self
+                    .run
+                    .served(&self.invocation, name, Some(&actions))
+                    .map_err(|missing| match missing.help {
+                        Some(help) => format!("{}\n{help}", missing.reason),
+                        None => missing.reason,
+                    })?;
                 let directory = served.root.join(path.unwrap_or_default());
                 read_action(&self.run, directory, text, Some(served))
                     .map(|action| Meaning::Action(Box::new(action)))
             }
+        }
+    }
+
+    /// Whose checkout a step with these inputs would be.
+    fn checkout_of(&self, given: &IndexMap<String, String>) -> Checkout {
+        let wanted = given
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("repository"));
+        match wanted {
+            Some((_, wanted)) if !self.run.is_own_repository(wanted) => Checkout::Foreign,
+            _ => Checkout::Own,
         }
     }
 
@@ -181,9 +183,21 @@ impl Job {
         path: &str,
         text: &str,
     ) -> Result<Meaning, String> {
-        let served = match scope {
-            Some(served) => served,
-            None => Served {
+        let served = match (scope, &self.invocation.origin) {
+            (Some(served), _) => served,
+            // A called workflow of another repository: that one at that commit.
+            (None, Some(origin)) => {
+                let name = RemoteName {
+                    owner: &origin.owner,
+                    repo: &origin.repo,
+                    path: None,
+                    git_ref: &origin.git_ref,
+                };
+                self.run
+                    .served(&self.invocation, name, Some(&self.actions_folder()))
+                    .map_err(|missing| missing.reason)?
+            }
+            (None, None) => Served {
                 root: self.run.snapshot()?.path().to_path_buf(),
                 repository: self.run.options.identity.repository.clone(),
                 git_ref: self.invocation.event.sha.clone(),
@@ -210,7 +224,9 @@ impl Job {
             }
         };
         self.describe_action(&prepared, &given);
-        let action = match self.resolve(frame.served(), &uses.value) {
+        let checkout = self.checkout_of(&given);
+        self.bring(&uses.value, checkout).await;
+        let action = match self.resolve(frame.served(), &uses.value, checkout) {
             Ok(Meaning::Checkout) => return self.run_checkout(&prepared, &given).await,
             Ok(Meaning::Action(action)) => *action,
             Err(message) => {

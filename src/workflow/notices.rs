@@ -3,8 +3,6 @@
 use super::model::Workflow;
 use crate::diagnostic::{Diagnostic, Span};
 
-const GROUPS: &str = "runs do not wait for each other";
-
 impl Workflow {
     /// A warning for every key that this version reads and does not act on.
     pub fn not_acted_on(&self) -> Vec<Diagnostic> {
@@ -14,7 +12,6 @@ impl Workflow {
             let message = format!("`{what}` is read and not acted on: {why}");
             notices.push(Diagnostic::warning("not-acted-on", message).at(&self.source, span));
         };
-        say(self.keys.get("concurrency").copied(), "concurrency", GROUPS);
         for trigger in self.on.events.values() {
             for schedule in &trigger.schedules {
                 let zone = schedule.timezone.as_ref().map(|zone| zone.span);
@@ -23,18 +20,7 @@ impl Workflow {
         }
         for job in self.jobs.values() {
             let key = |name: &str| job.keys.get(name).copied();
-            say(key("concurrency"), "concurrency", GROUPS);
-            say(
-                key("environment"),
-                "environment",
-                "its secrets, rules and address are GitHub's",
-            );
             say(key("snapshot"), "snapshot", "no image is made");
-            say(
-                key("cancel-timeout-minutes"),
-                "cancel-timeout-minutes",
-                "a cancelled job has the usual time",
-            );
         }
         notices
     }

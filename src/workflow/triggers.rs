@@ -11,6 +11,9 @@ use super::model::{
 use super::token::{Token, TokenKind};
 use crate::diagnostic::Span;
 
+/// Inputs of a `workflow_dispatch`.
+const MAX_INPUTS: usize = 25;
+
 pub(super) fn read(converter: &mut Converter<'_>, on: &Token) -> Triggers {
     let mut triggers = Triggers {
         events: IndexMap::new(),
@@ -67,6 +70,9 @@ fn event(converter: &mut Converter<'_>, name: &str, span: Span, value: &Token) -
     for key in ["branches", "tags", "paths"] {
         exclusive(converter, value, key);
     }
+    if name == "workflow_dispatch" {
+        few_inputs(converter, value);
+    }
     let dispatched = matches!(name, "workflow_dispatch" | "workflow_call");
     Trigger {
         span,
@@ -115,6 +121,20 @@ fn exclusive(converter: &mut Converter<'_>, config: &Token, key: &str) {
     let message = format!("you may only define one of `{key}` and `{ignore}`");
     let help = format!("use `{key}` alone and exclude with `!` patterns");
     converter.error(later.span, "exclusive-filters", message, &help);
+}
+
+/// GitHub refuses a dispatch with more inputs (SPEC W-62).
+fn few_inputs(converter: &mut Converter<'_>, config: &Token) {
+    let Some((key, inputs)) = pair(config, "inputs") else {
+        return;
+    };
+    if inputs.pairs().len() > MAX_INPUTS {
+        let message = format!(
+            "you may only define up to {MAX_INPUTS} `inputs` for a `workflow_dispatch` event"
+        );
+        let help = "several values can be one input that holds JSON, read by fromJSON";
+        converter.error(key.span, "too-many-inputs", message, help);
+    }
 }
 
 fn schedules(converter: &mut Converter<'_>, value: &Token) -> Vec<Schedule> {

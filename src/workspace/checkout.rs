@@ -119,7 +119,7 @@ impl Placed<'_> {
         if request.lfs {
             let here = entries.iter().filter(|entry| sparse.includes(&entry.path));
             let filled = lfs::fill(here, dest, source.repo.commondir(), &options.root)?;
-            log.push(format!("{filled} files from LFS"));
+            log.push(format!("{} from LFS", files(filled)));
         }
         let git_folder = (!options.below_top_level).then(|| dest.join(".git"));
         if let Some(folder) = &git_folder {
@@ -216,13 +216,18 @@ fn as_it_is(
         format!(" (uncommitted: {changes})")
     };
     log.push(format!(
-        "{} files of {what}{uncommitted}",
-        chosen.len() - gone.len()
+        "{} of {what}{uncommitted}",
+        files(chosen.len() - gone.len())
     ));
     let placed = chosen
         .into_iter()
         .filter(|entry| !gone.contains(&entry.path));
     Ok(placed.cloned().collect())
+}
+
+/// `1 file`, `2 files`.
+fn files(count: usize) -> String {
+    format!("{count} file{}", if count == 1 { "" } else { "s" })
 }
 
 fn exactly(
@@ -241,8 +246,8 @@ fn exactly(
     make_way(dest, &chosen)?;
     bring_commit(source, &entries, &chosen, dest)?;
     log.push(format!(
-        "{} files of commit {commit}, without uncommitted changes",
-        chosen.len()
+        "{} of commit {commit}, without uncommitted changes",
+        files(chosen.len())
     ));
     Ok(entries)
 }

@@ -15,6 +15,7 @@ pub fn rows() -> Vec<Row> {
         environment(),
         machines(),
         rest(),
+        remote(),
         later(),
     ]
     .into_iter()
@@ -479,6 +480,38 @@ fn rest() -> Vec<Row> {
     ]
 }
 
+/// Where actions come from.
+fn remote() -> Vec<Row> {
+    vec![
+        row("2: --action-offline-mode asks for nothing that is cached")
+            .is("--action-offline-mode", |s| {
+                assert!(s.action_offline && !s.offline);
+            })
+            .is("", |s| assert!(!s.action_offline)),
+        row("2: --action-cache-path holds lrun's cache below it").is(
+            "--action-cache-path /elsewhere",
+            |s| {
+                assert!(s.cache_dir.ends_with("elsewhere/lrun"), "{:?}", s.cache_dir);
+            },
+        ),
+        row("2: --no-skip-checkout runs the real checkout")
+            .is("--no-skip-checkout", |s| assert!(s.real_checkout))
+            .is("", |s| assert!(!s.real_checkout)),
+        row("2: --github-instance is the one way to another server")
+            .is("--github-instance git.example.org", |s| {
+                assert_eq!(s.github_instance.as_deref(), Some("git.example.org"))
+            }),
+        row("2: --replace-ghe-action-with-github-com and --replace-ghe-action-token-with-github-com").is(
+            "--replace-ghe-action-with-github-com o/a --replace-ghe-action-with-github-com o/b \
+             --replace-ghe-action-token-with-github-com t",
+            |s| {
+                assert_eq!(s.from_github, ["o/a", "o/b"]);
+                assert_eq!(s.from_github_token.as_deref(), Some("t"));
+            },
+        ),
+    ]
+}
+
 /// Flags that a later version brings: an error when typed, a warning in `.actrc`.
 fn later() -> Vec<Row> {
     vec![
@@ -500,7 +533,6 @@ fn later() -> Vec<Row> {
             .fails("-w", "`--watch` is not built yet")
             .fails("--network host", "`--network` is not built yet")
             .fails("--container-daemon-socket -", "not built yet")
-            .fails("--github-instance x", "not built yet")
             .fails("--keep", "not built yet")
             .fails("--backend docker", "not built yet"),
     ]

@@ -2,9 +2,11 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod background;
 mod commands;
 mod events;
 mod exit_codes;
+mod groups;
 mod lrun;
 mod output;
 mod redactor;

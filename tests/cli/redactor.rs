@@ -11,6 +11,7 @@ static SHA: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b[0-9a-f]{40}\b").u
 static OPENING: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?m)(refs/\S+) [0-9a-f]{7}\b").unwrap());
 static FILES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\d+ files? of the").unwrap());
+static SHELL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"shell: /\S*/").unwrap());
 static RUN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"/lrun/work/\d+/").unwrap());
 
 /// Durations become `[T]`, commits `[SHA]`, the scratch folder `[SCRATCH]`.
@@ -31,6 +32,7 @@ impl Redactor {
         let text = DURATION.replace_all(&text, " [T]");
         let text = OPENING.replace_all(&text, "$1 [SHA]");
         let text = FILES.replace_all(&text, "[N] files of the");
+        let text = SHELL.replace_all(&text, "shell: ");
         let text = RUN.replace_all(&text, "/lrun/work/[RUN]/");
         SHA.replace_all(&text, "[SHA]").into_owned()
     }

@@ -299,3 +299,54 @@ fn workflows_may_lie_elsewhere() {
         .commit();
     assert_eq!(said(&it.args(["push", "-W", "ci"])), ["other"]);
 }
+
+const DEPLOY: &str = "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    environment: { name: Production, url: 'https://x.example/${{ vars.PLACE }}' }
+    steps:
+      - uses: actions/checkout@v4
+      - env: { KEY: '${{ secrets.KEY }}' }
+        run: |
+          echo \"$KEY ${{ secrets.KEY == 'of-production' }} ${{ vars.PLACE }}\"
+          ls -A | grep production || echo none
+";
+
+#[test]
+fn an_environment_has_files_of_its_own() {
+    // SPEC C-11; DESIGN 4: no job sees the files
+    let it = Lrun::new()
+        .workflow("ci.yml", DEPLOY)
+        .commit()
+        .file(".secrets.production", "KEY=of-production\n")
+        .file(".vars.production", "PLACE=there\n")
+        .file(".vars", "PLACE=here\n")
+        .args(["push", "-s", "KEY=of-repository"]);
+    let events = it.events();
+    let lines = events.lines("a");
+    assert!(lines.contains(&"*** true there"), "{lines:?}");
+    assert!(lines.contains(&"none"), "{lines:?}");
+    assert!(!events.text().contains("of-production"));
+    let address = "environment Production: https://x.example/there";
+    assert!(events.text().contains(address), "{}", events.text());
+}
+
+#[test]
+fn a_file_of_an_environment_that_can_not_be_read_fails_its_job_alone() {
+    let yaml =
+        DEPLOY.to_owned() + "  b:\n    runs-on: ubuntu-latest\n    steps: [{ run: echo fine }]\n";
+    let events = Lrun::new()
+        .workflow("ci.yml", &yaml)
+        .commit()
+        .file(".vars.production", "no name here\n")
+        .args(["push"])
+        .events();
+    assert_eq!(events.code, Some(1));
+    assert!(
+        events.text().contains(".vars.production:1:"),
+        "{}",
+        events.text()
+    );
+    assert_eq!(events.lines("b"), ["fine"]);
+}

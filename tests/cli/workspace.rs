@@ -339,3 +339,28 @@ fn a_root_below_the_top_is_the_whole_workspace() {
     assert_eq!(events.code, Some(0), "{}{}", events.stderr, events.text());
     assert_eq!(events.lines("a"), ["a.txt part", ".github", "a.txt"]);
 }
+
+/// DESIGN 4: the checkout of the own repository comes from the local tree, and needs no git program either.
+#[test]
+fn the_own_checkout_never_asks_the_network() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let it = Lrun::new()
+        .workflow(
+            "ci.yml",
+            "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n      - run: cat here.txt\n",
+        )
+        .file("here.txt", "here")
+        .file("bin/git", "#!/bin/sh\necho \"$@\" >> \"$0.calls\"\nexit 1\n")
+        .commit();
+    let git = it.root().join("bin/git");
+    fs::set_permissions(&git, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!(
+        "{}:{}",
+        it.root().join("bin").display(),
+        std::env::var("PATH").unwrap()
+    );
+    let calls = it.root().join("bin/git.calls");
+    let events = it.args(["push"]).env("PATH", &path).events();
+    assert_eq!(events.code, Some(0), "{}{}", events.stderr, events.text());
+    assert!(!calls.exists(), "{:?}", fs::read_to_string(&calls));
+}

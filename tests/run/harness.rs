@@ -7,6 +7,8 @@ use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
+use lrun::action::local::LocalRepository;
+use lrun::action::{Network, RemoteActions, RemoteOptions};
 use lrun::diagnostic::{Diagnostic, SourceFile};
 use lrun::event::{Event, EventKind, Listener, Phase};
 use lrun::executor::fake::Fake;
@@ -15,6 +17,7 @@ use lrun::expr::Value;
 use lrun::plan::machine::{Arch, Backend, Machines, Os};
 use lrun::plan::reusable::Library;
 use lrun::plan::{Content, GithubEvent};
+use lrun::run::job_environment::Environments;
 use lrun::run::{Ended, Identity, Options, Provision, Selected, Work, run};
 use lrun::workflow::{ReadOptions, Workflow, read_workflow};
 use lrun::workspace;
@@ -28,6 +31,7 @@ pub struct Scene {
     place: TempDir,
     workflow: String,
     called: HashMap<String, String>,
+    served: Vec<LocalRepository>,
     fake: Fake,
     stop: Stop,
     adjust: Vec<Adjust>,
@@ -67,6 +71,7 @@ impl Scene {
             place: tempfile::tempdir().unwrap(),
             workflow: text.to_owned(),
             called: HashMap::new(),
+            served: Vec::new(),
             fake: Fake::new(),
             stop: Stop::default(),
             adjust: Vec::new(),
@@ -88,11 +93,13 @@ impl Scene {
     }
 
     /// A file of a repository that stands in for `owner/repo@ref`.
-    pub fn served(self, name: &str, path: &str, text: &str) -> Self {
+    pub fn served(mut self, name: &str, path: &str, text: &str) -> Self {
         let directory = self.place.path().join("served").join(name);
         write(&directory.join(path), text);
         let local = format!("{name}={}", directory.display());
-        self.adjust(move |options| options.local_repositories.push(local.parse().unwrap()))
+        self.served.push(local.parse().unwrap());
+        let served = self.served.clone();
+        self.adjust(move |options| options.remote = remote(&options.cache, &options.root, served))
     }
 
     pub fn machine(mut self, fake: Fake) -> Self {
@@ -147,6 +154,7 @@ impl Scene {
                 event,
                 inputs: Value::Null,
                 run_number: "1".to_owned(),
+                pins: None,
             }],
             skipped: Vec::new(),
             notes: Vec::new(),
@@ -340,7 +348,19 @@ fn options(place: &Path, root: &Path) -> Options {
         parallel: 8,
         matrix: Vec::new(),
         skip_unavailable: false,
-        local_repositories: Vec::new(),
+        remote: remote(&place.join("cache"), root, Vec::new()),
+        real_checkout: false,
         angle: true,
+        environments: Environments::default(),
+        groups: place.join("groups"),
     }
+}
+
+/// Folders in the place of repositories, and never the network.
+fn remote(cache: &Path, root: &Path, local: Vec<LocalRepository>) -> Arc<RemoteActions> {
+    Arc::new(RemoteActions::new(RemoteOptions {
+        network: Network::Never,
+        local,
+        ..RemoteOptions::new(cache, root)
+    }))
 }

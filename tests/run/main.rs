@@ -6,3 +6,4 @@ mod harness;
 mod jobs;
 mod stages;
 mod steps;
+mod wiring;

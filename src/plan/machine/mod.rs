@@ -1,6 +1,7 @@
 //! Which machine serves the labels of a `runs-on` (SPEC W-71).
 
 use crate::workflow::suggest::nearest;
+use crate::workflow::{Job, StepsJob, Token, TokenKind};
 
 /// Where commands may run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -191,6 +192,24 @@ const WINDOWS: [&str; 5] = [
     "windows-2025-vs2026",
     "windows-11-arm",
 ];
+
+/// The first label of GitHub's own machines among the words of a job's `runs-on` and matrix.
+pub fn hosted_label<'t>(job: &'t Job, steps: &'t StepsJob) -> Option<&'t str> {
+    fn search(token: &Token) -> Option<&str> {
+        match &token.kind {
+            TokenKind::String(text) => hosted(&text.to_lowercase()).map(|_| text.as_str()),
+            TokenKind::Sequence(items) => items.iter().find_map(search),
+            TokenKind::Mapping(pairs) => pairs.iter().find_map(|(_, value)| search(value)),
+            _ => None,
+        }
+    }
+    let matrix = || search(&job.strategy.as_ref()?.value);
+    search(&steps.runs_on).or_else(|| {
+        matches!(steps.runs_on.kind, TokenKind::Expression(_))
+            .then(matrix)
+            .flatten()
+    })
+}
 
 /// The machine of GitHub's that a label names.
 fn hosted(label: &str) -> Option<(Os, bool)> {

@@ -226,7 +226,10 @@ impl<'a> Crew<'a> {
 
     fn give_up(&mut self, queued: &Queued<'_>) {
         let reason = "cancelled before it started".to_owned();
-        let kind = EventKind::StepSkipped { reason };
+        let kind = EventKind::StepSkipped {
+            reason,
+            trace: None,
+        };
         queued.worker.emit(Some(&queued.ready.key), kind);
         if let Some(member) = self.members.get_mut(&queued.place) {
             member.end = Some(End::cancelled());

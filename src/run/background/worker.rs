@@ -110,6 +110,9 @@ impl Job {
             tracking: self.tracking.clone(),
             saved: self.saved.clone(),
             debug: self.debug,
+            matchers: self.matchers.clone(),
+            environment: None,
+            summaries: self.summaries.clone(),
             background: true,
         }
     }

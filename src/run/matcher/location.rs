@@ -14,7 +14,7 @@ pub struct Place {
     pub workspace: PathBuf,
     /// Lines of a `.git/config` that name the repository, in lower case.
     lines: Vec<String>,
-    /// The workspace stands for the repository though it has no `.git`.
+    /// The workspace stands for the repository though no remote of it says so.
     is_bare_copy: bool,
 }
 
@@ -44,7 +44,7 @@ impl Place {
         }
     }
 
-    /// The workspace holds the repository's files without its `.git`: no remote can be asked.
+    /// The workspace holds the repository's files without its `.git`, or that has no remote: none can be asked.
     #[must_use]
     pub fn without_git(mut self) -> Self {
         self.is_bare_copy = true;
@@ -59,7 +59,8 @@ impl Place {
     fn is_named_in(&self, config: &str) -> bool {
         config
             .lines()
-            .map(|line| line.trim().to_lowercase())
+            // A checkout that lrun makes has its addresses in quotes.
+            .map(|line| line.trim().replace('"', "").to_lowercase())
             .any(|line| self.lines.contains(&line))
     }
 }
@@ -111,13 +112,13 @@ impl Locator {
             return known.clone();
         }
         let config = folder.join(".git").join("config");
-        let found = if config.is_file() {
+        let found = if place.is_bare_copy && folder == place.workspace {
+            Some(folder.to_owned())
+        } else if config.is_file() {
             let text = std::fs::read(&config).unwrap_or_default();
             place
                 .is_named_in(&String::from_utf8_lossy(&text))
                 .then(|| folder.to_owned())
-        } else if place.is_bare_copy && folder == place.workspace {
-            Some(folder.to_owned())
         } else {
             self.repository(place, folder, depth + 1)
         };
@@ -163,6 +164,13 @@ mod tests {
         let folder = repository(url);
         let place = Place::new(folder.path(), SERVER, "octo/hello", None);
         Locator::default().locate(&place, file, from)
+    }
+
+    #[test]
+    fn an_address_in_quotes_is_the_same() {
+        // SPEC K-27
+        let found = locate("\"https://github.com/octo/hello\"", "src/deep/a.ts", "");
+        assert_eq!(found.as_deref(), Ok("src/deep/a.ts"));
     }
 
     #[test]

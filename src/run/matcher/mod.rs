@@ -309,6 +309,7 @@ impl Scanner {
             end_line: None,
             column,
             end_column: None,
+            log: None,
         };
         let code = fields.code.unwrap_or_default().trim().to_owned();
         Some((annotation, (!code.is_empty()).then_some(code)))

@@ -19,6 +19,7 @@ pub(super) fn plain(level: Level, message: impl Into<String>) -> Annotation {
         end_line: None,
         column: None,
         end_column: None,
+        log: None,
     }
 }
 
