@@ -40,6 +40,7 @@ pub(super) fn obstacle(
     Ok(job
         .steps
         .iter()
+        .flat_map(acting)
         .filter(|step| may_run(run, invocation, job, step, evaluator))
         .find_map(|step| step_obstacle(run, invocation, step)))
 }
@@ -88,10 +89,15 @@ fn step_obstacle(run: &Run, invocation: &Invocation, step: &Step) -> Option<Unav
             };
             action_obstacle(run, invocation, (&uses.value, with.as_ref()), 0).map(at)
         }
-        StepKind::Wait(_) | StepKind::WaitAll | StepKind::Cancel(_) => None,
-        StepKind::Parallel(steps) => steps
-            .iter()
-            .find_map(|step| step_obstacle(run, invocation, step)),
+        StepKind::Wait(_) | StepKind::WaitAll | StepKind::Cancel(_) | StepKind::Parallel(_) => None,
+    }
+}
+
+/// What a place in the list of steps stands for: a group for its steps.
+fn acting(step: &Step) -> &[Step] {
+    match &step.kind {
+        StepKind::Parallel(steps) => steps,
+        _ => std::slice::from_ref(step),
     }
 }
 
