@@ -80,7 +80,11 @@ fn services(job: &StepsJob, evaluator: &Evaluator) -> Result<Option<Unavailable>
 
 fn step_obstacle(run: &Run, invocation: &Invocation, step: &Step) -> Option<Unavailable> {
     match &step.kind {
-        StepKind::Run { .. } => None,
+        StepKind::Run { .. }
+        | StepKind::Wait(_)
+        | StepKind::WaitAll
+        | StepKind::Cancel(_)
+        | StepKind::Parallel(_) => None,
         StepKind::Uses { uses, with } => {
             let at = |(reason, help)| Unavailable {
                 span: uses.span,
@@ -89,7 +93,6 @@ fn step_obstacle(run: &Run, invocation: &Invocation, step: &Step) -> Option<Unav
             };
             action_obstacle(run, invocation, (&uses.value, with.as_ref()), 0).map(at)
         }
-        StepKind::Wait(_) | StepKind::WaitAll | StepKind::Cancel(_) | StepKind::Parallel(_) => None,
     }
 }
 

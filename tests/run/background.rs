@@ -9,6 +9,7 @@ use lrun::executor::fake::{Fake, Reply};
 use tokio::sync::Semaphore;
 
 use crate::harness::{Scene, Seen};
+use crate::stages::{ran, serve, with_node};
 
 /// What waits and cancels said.
 fn logged(seen: &Seen) -> Vec<&str> {
@@ -565,13 +566,16 @@ async fn a_mask_counts_for_all_steps_of_the_job() {
 }
 
 #[tokio::test]
-async fn posts_of_background_actions_run_in_reverse_order_of_their_mains() {
-    // SPEC J-2
-    let composite = |name: &str| {
-        format!(
-            "name: {name}\nruns:\n  using: composite\n  steps:\n    - {{id: s, run: 'set-{name}', shell: bash}}\n    - {{run: 'saw-{name} ${{{{ env.E }}}}', shell: bash}}\n"
-        )
-    };
+async fn what_a_composite_action_does_within_is_deferred_as_a_whole() {
+    // SPEC S-41, S-49
+    let composite = r"
+name: a
+runs:
+  using: composite
+  steps:
+    - {run: set-a, shell: bash}
+    - {run: 'saw-a ${{ env.E }}', shell: bash}
+";
     let seen = Scene::steps(
         r"
       - {id: a, name: a, uses: o/a@v1, background: true}
@@ -580,7 +584,7 @@ async fn posts_of_background_actions_run_in_reverse_order_of_their_mains() {
       - {run: 'after [${{ env.E }}]'}
 ",
     )
-    .served("o/a@v1", "action.yml", &composite("a"))
+    .served("o/a@v1", "action.yml", composite)
     .machine(Fake::new().on("\nset-a", Reply::exit(0).writes("GITHUB_ENV", "E=inner\n")))
     .run()
     .await;
@@ -588,4 +592,72 @@ async fn posts_of_background_actions_run_in_reverse_order_of_their_mains() {
     assert!(scripts.contains(&"saw-a inner".to_owned()), "{scripts:?}");
     assert!(scripts.contains(&"between []".to_owned()), "{scripts:?}");
     assert_eq!(scripts.last().unwrap(), "after [inner]");
+}
+
+#[tokio::test]
+async fn posts_of_background_actions_run_in_reverse_order_of_their_mains() {
+    // SPEC J-2: not of their ends
+    let (gate, opens) = gate();
+    let scene = Scene::steps(
+        r"
+      - {id: a, name: a, uses: o/a@v1, background: true}
+      - {name: b, uses: o/b@v1}
+      - {name: open, run: open}
+",
+    )
+    .machine(
+        Fake::new()
+            .on(
+                "a-main.js",
+                Reply::exit(0)
+                    .writes("GITHUB_STATE", "kept=1\n")
+                    .until(&gate),
+            )
+            .on("\nopen", opens),
+    );
+    let post = "  post: post.js\n";
+    let seen = with_node(serve(serve(scene, "a", post), "b", post))
+        .run()
+        .await;
+    assert_eq!(
+        ran(&seen),
+        ["a-main.js", "b-main.js", "b-post.js", "a-post.js"]
+    );
+    let calls = seen.fake.calls();
+    assert_eq!(calls.last().unwrap().env("STATE_kept"), Some("1"));
+    assert_eq!(
+        seen.story()[2..],
+        [
+            "job.a: success",
+            "job.Wait for all background steps: success",
+            "job.b post: success",
+            "job.a post: success",
+            "job: success"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_outlives_its_cancel_still_has_its_post() {
+    // SPEC S-43, J-2
+    let scene = Scene::steps(
+        r"
+      - {id: a, name: a, uses: o/a@v1, background: true}
+      - {name: b, run: b}
+      - {cancel: a}
+",
+    )
+    .machine(
+        Fake::new().on(
+            "a-main.js",
+            Reply::exit(0)
+                .until_stopped()
+                .lingers(Duration::from_secs(10)),
+        ),
+    );
+    let seen = with_node(serve(scene, "a", "  post: post.js\n"))
+        .run()
+        .await;
+    assert_eq!(ran(&seen), ["a-main.js", "a-post.js"]);
+    assert_eq!(seen.ended.exit_code, 0);
 }

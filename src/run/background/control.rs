@@ -78,9 +78,9 @@ impl Job {
         }
     }
 
-    async fn run_control<'a>(
+    async fn run_control(
         &mut self,
-        crew: &mut Crew<'a>,
+        crew: &mut Crew<'_>,
         frame: &mut Frame,
         control: &Control<'_>,
         place: usize,

@@ -68,7 +68,7 @@ pub async fn work(queued: Queued<'_>, latest: Latest) -> Done {
     ready.contexts.set("job", job.job_value());
     ready.started = std::time::Instant::now();
     job.emit(Some(&ready.key), EventKind::StepStarted);
-    let mut worked = job.work(&mut frame, step, place, &ready, limit).await;
+    let mut worked = job.work(&frame, step, place, &ready, limit).await;
     let conclusion = job.close(&frame, (step, place), &ready, &mut worked);
     Done {
         place,
