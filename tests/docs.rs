@@ -12,6 +12,11 @@ static LINK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\]\(([^)#:]+)\)").u
 static FLAG: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:^|[ `(])(--[a-z][a-z-]+)").unwrap());
 
+static PATH: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"`((?:\.ci|completions|docs|fixtures|scripts|src|tests)/[A-Za-z0-9_./-]*)`")
+        .unwrap()
+});
+
 fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -78,21 +83,47 @@ fn every_fixture_says_what_it_shows() {
     }
 }
 
+/// All pages, with what is told of the project in words.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = files("docs", "md");
+    pages.extend(files("docs/features", "md"));
+    pages.push(home().join("README.md"));
+    pages.push(home().join("CHANGELOG.md"));
+    pages
+}
+
 #[test]
-fn the_table_of_compatibility_names_fixtures_that_are_there() {
-    let table = read("docs/compatibility.md");
-    for line in table.lines().filter(|line| line.contains("| works |")) {
-        let proof = line.trim_end_matches('|').rsplit('|').next().unwrap();
-        for name in proof
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .filter(|name| !name.contains('/'))
-        {
-            let own = home().join(format!("fixtures/workflows/{name}.yml"));
-            let called = home().join(format!("fixtures/reusable/.github/workflows/{name}.yml"));
-            assert!(own.exists() || called.exists(), "{line}");
+fn every_link_leads_somewhere() {
+    for page in pages() {
+        linked(&page);
+    }
+}
+
+#[test]
+fn every_path_that_is_told_of_is_there() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for path in PATH.captures_iter(&text) {
+            assert!(
+                home().join(&path[1]).exists(),
+                "{}: {}",
+                page.display(),
+                &path[1]
+            );
         }
+    }
+}
+
+#[test]
+fn every_room_stands_in_the_architecture() {
+    let text = read("docs/architecture.md");
+    for entry in fs::read_dir(home().join("src")).unwrap() {
+        let path = entry.unwrap().path();
+        let room = path.file_stem().unwrap().to_str().unwrap();
+        assert!(
+            ["lib", "main"].contains(&room) || text.contains(&format!("| `{room}` |")),
+            "{room}"
+        );
     }
 }
 

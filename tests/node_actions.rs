@@ -5,6 +5,9 @@
 #[path = "cli/events.rs"]
 #[expect(dead_code, reason = "a part of it is for other tests")]
 mod events;
+#[path = "cli/hub.rs"]
+#[expect(dead_code, reason = "a part of it is for tests that count")]
+mod hub;
 #[path = "cli/lrun.rs"]
 #[expect(dead_code, reason = "a part of the builder is for other tests")]
 mod lrun;
@@ -44,6 +47,16 @@ fn main() {
             "post_steps_run_in_a_cancelled_run",
             &["node"],
             post_steps_run_in_a_cancelled_run,
+        ),
+        trial(
+            "an_action_of_another_repository_has_pre_main_and_post",
+            &["node"],
+            an_action_of_another_repository_has_pre_main_and_post,
+        ),
+        trial(
+            "an_action_that_another_uses_has_pre_and_post_too",
+            &["node"],
+            an_action_that_another_uses_has_pre_and_post_too,
         ),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
@@ -202,5 +215,48 @@ fn post_steps_run_in_a_cancelled_run() {
         run.said("] post undefined 2") && !run.said("] never"),
         "{:#?}",
         run.seen
+    );
+}
+
+const REMOTE: [(&str, &str); 4] = [
+    ("sub/action.yml", NODE),
+    (
+        "sub/pre.js",
+        "console.log('pre'); require('fs').appendFileSync(process.env.GITHUB_STATE, 'a=1\\n')",
+    ),
+    (
+        "sub/main.js",
+        "console.log('main', process.env['INPUT_A_WORD'], process.env.STATE_a, process.env.GITHUB_ACTION_REF)",
+    ),
+    ("sub/post.js", "console.log('post', process.env.STATE_a)"),
+];
+
+fn an_action_of_another_repository_has_pre_main_and_post() {
+    // SPEC, J-1
+    let lrun = hub::world(&job(
+        "      - run: echo first\n      - uses: o/node/sub@v1\n        with: {a word: said}\n",
+    ));
+    hub::publish(&lrun, "o/node", "v1", &REMOTE);
+    let events = lrun.events();
+    assert_eq!(events.code, Some(0), "{}{}", events.stderr, events.text());
+    assert_eq!(
+        events.lines("a"),
+        ["pre", "first", "main said 1 v1", "post 1"]
+    );
+}
+
+fn an_action_that_another_uses_has_pre_and_post_too() {
+    // SPEC A-66
+    let lrun = hub::world(&job(
+        "      - run: echo first\n      - uses: o/outer@v1\n      - run: echo last\n",
+    ));
+    hub::publish(&lrun, "o/node", "v1", &REMOTE);
+    let outer = "runs: {using: composite, steps: [{uses: o/node/sub@v1}]}\n";
+    hub::publish(&lrun, "o/outer", "v1", &[("action.yml", outer)]);
+    let events = lrun.events();
+    assert_eq!(events.code, Some(0), "{}{}", events.stderr, events.text());
+    assert_eq!(
+        events.lines("a"),
+        ["pre", "first", "main nothing 1 v1", "last", "post 1"]
     );
 }

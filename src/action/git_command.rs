@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// What belongs to the repository of a hook that started lrun, not to the ones that it fetches (DESIGN 4).
-const HOOK_VARIABLES: &[&str] = &[
+pub(super) const HOOK_VARIABLES: &[&str] = &[
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",

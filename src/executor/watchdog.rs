@@ -109,6 +109,8 @@ fn spawn(exe: &Path, root: &Path) -> io::Result<Child> {
         .arg(root)
         // An lrun inside a step of another lrun: the outer one must not take this watchdog for an orphan.
         .env_clear()
+        // A process without any looks like one that is being started, and is looked at again.
+        .env("LRUN_WATCHDOG", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

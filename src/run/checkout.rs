@@ -16,6 +16,7 @@ impl Job {
         &mut self,
         prepared: &Prepared<'_>,
         given: &IndexMap<String, String>,
+        survives: bool,
     ) -> Worked {
         let (request, warnings) = match CheckoutRequest::from_inputs(given) {
             Ok(read) => read,
@@ -75,7 +76,13 @@ impl Job {
                 },
             );
         }
-        let mut worked = Worked::ended(Conclusion::Success);
+        // SPEC X-2: one that was asked to end meanwhile is cancelled, though its files are there.
+        let outcome = if self.cancel.is_cancelled() && !survives {
+            Conclusion::Cancelled
+        } else {
+            Conclusion::Success
+        };
+        let mut worked = Worked::ended(outcome);
         worked
             .effects
             .outputs

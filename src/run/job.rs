@@ -22,6 +22,7 @@ use super::limit;
 use super::mask::Masker;
 use super::matcher::Matchers;
 use super::post::Posts;
+use super::remote::Defined;
 use super::shell::Shell;
 use super::state::JobState;
 use crate::event::{Annotation, Conclusion, EventKind, JobKey, Level, Phase, StepKey};
@@ -204,9 +205,12 @@ impl Job {
 
     /// The `job` context (SPEC C-13).
     pub fn job_value(&self) -> Value {
-        let event = &self.invocation.event;
-        let file = &self.invocation.workflow.source.path;
-        let repository = &self.run.options.identity.repository;
+        let Defined {
+            repository,
+            file,
+            git_ref,
+            sha,
+        } = self.defined();
         Value::object([
             ("status", Value::string(self.state.status.as_str())),
             ("check_run_id", Value::Number(1.0)),
@@ -214,11 +218,11 @@ impl Job {
             ("services", Value::object::<&str>([])),
             (
                 "workflow_ref",
-                Value::string(format!("{repository}/{file}@{}", event.git_ref)),
+                Value::string(format!("{repository}/{file}@{git_ref}")),
             ),
-            ("workflow_sha", Value::string(event.sha.as_str())),
-            ("workflow_repository", Value::string(repository.as_str())),
-            ("workflow_file_path", Value::string(file.as_str())),
+            ("workflow_sha", Value::string(sha)),
+            ("workflow_repository", Value::string(repository)),
+            ("workflow_file_path", Value::string(file)),
         ])
     }
 

@@ -1,9 +1,6 @@
 //! One leg of a job: what the server evaluates, the slot, the machine, the end (SPEC GEN-2, 5.1).
 
-use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
@@ -13,22 +10,15 @@ use tokio_util::sync::CancellationToken;
 use super::Run;
 use super::availability::{self, Unavailable};
 use super::context::Contexts;
-use super::directories::Directories;
-use super::github;
 use super::invocation::Invocation;
 use super::job::{Job, annotation_of, optional_minutes};
-use super::job_environment::{JobEnvironment, merged, vars_value};
 use super::limit;
-use super::mask::Masker;
-use super::matcher::{self, Matchers};
-use super::post::Posts;
-use super::state::JobState;
+use super::set_up::{SetUpError, set_up};
 use super::step::millis;
 use crate::event::{Annotation, Conclusion, EventKind, JobKey, Level};
-use crate::expr::Value;
 use crate::plan::machine::Placement;
 use crate::workflow::evaluate::{EvalError, Evaluator};
-use crate::workflow::{Grant, JobKind, RunDefaults, StepsJob};
+use crate::workflow::{Grant, JobKind, StepsJob};
 
 /// Default of `timeout-minutes` (SPEC 1.6).
 const JOB_MINUTES: u64 = 360;
@@ -249,221 +239,6 @@ async fn watch(
         () = kill.cancelled() => {}
         () = tokio::time::sleep(grace) => kill.cancel(),
     }
-}
-
-enum SetUpError {
-    Evaluation(EvalError),
-    Message(String),
-}
-
-impl From<EvalError> for SetUpError {
-    fn from(error: EvalError) -> Self {
-        Self::Evaluation(error)
-    }
-}
-
-/// "Set up job": folders, contexts, env, defaults (SPEC GEN-3, J-4); where it fails, nothing stays behind.
-fn set_up(
-    plan: &LegPlan,
-    key: &JobKey,
-    definition: &StepsJob,
-    masker: &Masker,
-) -> Result<Job, SetUpError> {
-    let options = &plan.run.options;
-    let directories = Directories::create(
-        plan.run.next_directory(),
-        &options.identity.repository,
-        options.bind.then_some(options.root.as_path()),
-        plan.run.tool_cache(),
-    )
-    .map_err(|error| SetUpError::Message(format!("can not make the job's folders: {error}")))?;
-    let prepared = prepare(plan, key, definition, &directories, masker);
-    if prepared.is_err()
-        && let Err(error) = directories.remove()
-    {
-        plan.say(key, &format!("can not remove the job's folder: {error}"));
-    }
-    prepared
-}
-
-fn prepare(
-    plan: &LegPlan,
-    key: &JobKey,
-    definition: &StepsJob,
-    directories: &Directories,
-    masker: &Masker,
-) -> Result<Job, SetUpError> {
-    let run = &plan.run;
-    let event = serde_json::to_string_pretty(&plan.invocation.event.payload)
-        .map_err(|error| SetUpError::Message(format!("can not write the event: {error}")))?;
-    let Values {
-        environment,
-        mut server,
-        debug,
-    } = values(plan, definition, masker)?;
-    let env = job_env(plan, definition, &server)?;
-    let mut github = (*plan.invocation.github).clone();
-    let mut set = |name: &str, value: &str| github.insert(name, Value::string(value));
-    set("job", &plan.id);
-    set("workspace", &directories.workspace.to_string_lossy());
-    set("event_path", &directories.event.to_string_lossy());
-    set("action_repository", "");
-    set("action_ref", "");
-    server.set("github", Value::Object(Arc::new(github.clone())));
-    let runner = github::runner(
-        &directories.temp,
-        &directories.tool_cache,
-        &directories.pipeline,
-        debug,
-    );
-    let (default_shell, default_directory) = defaults(plan, definition, &server, &env)?;
-    let tracking = format!("github_{}", uuid::Uuid::new_v4());
-    let mut runner_variables = github::runner_variables(&runner);
-    runner_variables.push(("RUNNER_TRACKING_ID".to_owned(), tracking.clone()));
-    // Before the job's first process: what lrun can not end any more, the watchdog does.
-    run.watch_over(&tracking, &directories.root);
-    Ok(Job {
-        run: Arc::clone(run),
-        invocation: Arc::clone(&plan.invocation),
-        key: key.clone(),
-        machine: (run.provision.0)(&tracking),
-        directories: directories.clone(),
-        masker: masker.clone(),
-        github,
-        runner,
-        runner_variables,
-        default_shell,
-        default_directory,
-        state: JobState::new(env),
-        posts: Posts::default(),
-        event: Arc::from(event),
-        cancel: plan.cancel.clone(),
-        kill: run.stop.kill.child_token(),
-        tracking,
-        saved: HashMap::new(),
-        debug,
-        background: false,
-        matchers: matchers(plan, directories, &server),
-        server,
-        environment,
-        summaries: Arc::new(AtomicUsize::new(0)),
-    })
-}
-
-/// What a job's environment gives and changes.
-struct Values {
-    environment: Option<JobEnvironment>,
-    /// The contexts of the server with its secrets and variables.
-    server: Contexts,
-    debug: bool,
-}
-
-/// Secrets and variables of the repository, under those of the job's environment (SPEC C-11, C-12).
-fn values(plan: &LegPlan, definition: &StepsJob, masker: &Masker) -> Result<Values, SetUpError> {
-    let options = &plan.run.options;
-    let mut found = Values {
-        environment: None,
-        server: plan
-            .contexts
-            .clone()
-            .with("secrets", plan.invocation.secrets_value()),
-        debug: plan.run.debug,
-    };
-    if let Some(key) = &definition.environment {
-        found.environment = JobEnvironment::evaluate(&plan.evaluator(), key)?;
-    }
-    let name = found.environment.as_ref().map(|found| found.name.as_str());
-    let Some(own) = name.and_then(|name| options.environments.get(name)) else {
-        return Ok(found);
-    };
-    if !own.mistakes.is_empty() {
-        return Err(SetUpError::Message(own.mistakes.join("\n")));
-    }
-    for (name, value) in &own.secrets {
-        masker.add_secret(name, value);
-    }
-    // A called workflow sees what it was given; the environment of its own job it sees always.
-    let secrets = merged(&plan.invocation.secrets, &own.secrets);
-    let vars = merged(&options.vars, &own.vars);
-    found.debug = super::step_debug(&secrets, &vars);
-    found.server.set("secrets", vars_value(&secrets));
-    found.server.set("vars", vars_value(&vars));
-    Ok(found)
-}
-
-/// The job's problem matchers, which know its repository (SPEC K-22, K-27).
-fn matchers(plan: &LegPlan, directories: &Directories, server: &Contexts) -> Matchers {
-    let options = &plan.run.options;
-    let identity = &options.identity;
-    let mut place = matcher::Place::new(
-        &directories.workspace,
-        &identity.server_url,
-        &identity.repository,
-        identity.remote_url.as_deref(),
-    );
-    if identity.remote_url.is_none()
-        || options.workspace.git_dir.is_none()
-        || options.workspace.below_top_level
-    {
-        place = place.without_git();
-    }
-    let of_vars = server.get("vars").get(matcher::TIMEOUT_VARIABLE).to_text();
-    let of_runner = options
-        .runner_env
-        .get(OsStr::new(matcher::TIMEOUT_VARIABLE))
-        .and_then(|value| value.to_str());
-    let timeout = Some(&*of_vars)
-        .filter(|text| !text.is_empty())
-        .or(of_runner);
-    Matchers::new(place, timeout)
-}
-
-/// Workflow `env` and job `env` in one map, between a found `.env` and what `--env` gives (SPEC 4.3, DESIGN 7).
-fn job_env(
-    plan: &LegPlan,
-    definition: &StepsJob,
-    server: &Contexts,
-) -> Result<IndexMap<String, String>, EvalError> {
-    let mut env = plan.run.base_env();
-    let evaluator = Evaluator {
-        context: server,
-        source: &plan.invocation.workflow.source,
-    };
-    let maps = [&plan.invocation.workflow.env, &definition.env];
-    for token in maps.into_iter().flatten() {
-        env.extend(evaluator.string_map(token)?);
-    }
-    env.extend(plan.run.options.env.iter().cloned());
-    Ok(env)
-}
-
-/// A job's `defaults.run` replaces the workflow's as a whole (SPEC S-24).
-fn defaults(
-    plan: &LegPlan,
-    definition: &StepsJob,
-    server: &Contexts,
-    env: &IndexMap<String, String>,
-) -> Result<(Option<String>, Option<String>), EvalError> {
-    let Some(token) = &definition.default_run else {
-        let RunDefaults {
-            shell,
-            working_directory,
-        } = &plan.invocation.workflow.defaults;
-        let text = |value: &Option<crate::workflow::Spanned<String>>| {
-            value.as_ref().map(|value| value.value.clone())
-        };
-        return Ok((text(shell), text(working_directory)));
-    };
-    let contexts = server.clone().with("env", super::job::env_value(env));
-    let mut map = Evaluator {
-        context: &contexts,
-        source: &plan.invocation.workflow.source,
-    }
-    .string_map(token)?;
-    Ok((
-        map.shift_remove("shell"),
-        map.shift_remove("working-directory"),
-    ))
 }
 
 /// "Complete job": orphans, folders (SPEC J-5, H-5).

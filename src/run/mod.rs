@@ -60,6 +60,7 @@ mod remote;
 mod schedule;
 mod script;
 mod secret_form;
+mod set_up;
 pub mod shell;
 mod state;
 mod step;

@@ -35,6 +35,15 @@ impl RemoteName<'_> {
     }
 }
 
+/// Repository, file, ref and commit of a workflow (SPEC C-13).
+#[derive(Debug)]
+pub(super) struct Defined {
+    pub repository: String,
+    pub file: String,
+    pub git_ref: String,
+    pub sha: String,
+}
+
 impl Run {
     /// The repository at a ref, if it was fetched or a folder stands in for it. `actions` holds a job's own copies.
     pub(super) fn served(
@@ -125,6 +134,36 @@ pub(super) fn repository_input(with: Option<&Token>) -> Option<&str> {
 }
 
 impl Job {
+    /// Where the workflow lies that has this job.
+    pub fn defined(&self) -> Defined {
+        let event = &self.invocation.event;
+        let path = self.invocation.workflow.source.path.as_str();
+        let Some(origin) = &self.invocation.origin else {
+            return Defined {
+                repository: self.run.options.identity.repository.clone(),
+                file: path.to_owned(),
+                git_ref: event.git_ref.clone(),
+                sha: event.sha.clone(),
+            };
+        };
+        let Origin {
+            owner,
+            repo,
+            git_ref,
+        } = origin;
+        let repository = format!("{owner}/{repo}");
+        // A file of another repository goes by its `uses`.
+        let file = path.get(repository.len() + 1..).unwrap_or(path);
+        let file = file.strip_suffix(git_ref).unwrap_or(file);
+        let remote = &self.run.options.remote;
+        Defined {
+            file: file.trim_end_matches('@').to_owned(),
+            git_ref: git_ref.clone(),
+            sha: remote.commit(owner, repo, git_ref).unwrap_or_default(),
+            repository,
+        }
+    }
+
     /// Where this job's own copies of actions lie.
     pub fn actions_folder(&self) -> PathBuf {
         self.directories.root.join("_actions")

@@ -13,8 +13,9 @@ use super::state::Effects;
 use super::uses::Resolved;
 use crate::event::{Conclusion, EventKind, Level, Phase, StepKey};
 use crate::expr::{Object, Value};
+use crate::plan::sketch::written;
 use crate::workflow::evaluate::{EvalError, Evaluator};
-use crate::workflow::{Condition, Step, StepKind, Token, TokenKind};
+use crate::workflow::{Condition, Step, StepKind, Token};
 
 /// When a step's time is up, on the clock that timers follow.
 type Deadline = tokio::time::Instant;
@@ -358,7 +359,7 @@ impl Job {
         if let Some(token) = &step.name {
             let name = evaluator
                 .string(token)
-                .unwrap_or_else(|_| raw_text(&token.kind));
+                .unwrap_or_else(|_| written(token, evaluator.source));
             if !name.trim().is_empty() {
                 return first_line(&name);
             }
@@ -367,7 +368,7 @@ impl Job {
             StepKind::Run { run, .. } => {
                 let script = evaluator
                     .string(run)
-                    .unwrap_or_else(|_| raw_text(&run.kind));
+                    .unwrap_or_else(|_| written(run, evaluator.source));
                 format!("Run {}", first_line(&script))
             }
             StepKind::Uses { uses, .. } => {
@@ -496,17 +497,6 @@ fn past(status: Conclusion) -> &'static str {
         Conclusion::Failure => "failing",
         Conclusion::Cancelled => "cancelled",
         Conclusion::Skipped => "skipped",
-    }
-}
-
-/// A token as it was written, for a name that can not be evaluated yet.
-fn raw_text(kind: &TokenKind) -> String {
-    match kind {
-        TokenKind::String(text) => text.clone(),
-        TokenKind::Bool(value) => value.to_string(),
-        TokenKind::Number(value) => crate::expr::format_number(*value),
-        TokenKind::Expression(expr) => format!("${{{{ {} }}}}", expr.source()),
-        _ => String::new(),
     }
 }
 

@@ -227,7 +227,10 @@ impl Job {
         let checkout = self.checkout_of(&given);
         self.bring(&uses.value, checkout).await;
         let action = match self.resolve(frame.served(), &uses.value, checkout) {
-            Ok(Meaning::Checkout) => return self.run_checkout(&prepared, &given).await,
+            Ok(Meaning::Checkout) => {
+                let survives = self.survives(frame, &prepared);
+                return self.run_checkout(&prepared, &given, survives).await;
+            }
             Ok(Meaning::Action(action)) => *action,
             Err(message) => {
                 self.say(Some(&prepared.key), Level::Error, &message);

@@ -11,6 +11,8 @@ use crate::diagnostic::{Diagnostic, SourceFile, Span};
 pub const MAX_EVENTS: usize = 50_000;
 /// Levels of sequences and mappings (SPEC W-11).
 pub const MAX_DEPTH: usize = 50;
+/// Comments without a blank before them that are read over: the file is read anew for each.
+const MAX_GLUED_COMMENTS: usize = 100;
 
 /// A node of the tree.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,20 +68,27 @@ fn number(value: f64) -> serde_yaml::Number {
 /// Reads the only document of a file.
 pub fn parse(file: &Arc<SourceFile>, max_depth: usize) -> Result<Node, Box<Diagnostic>> {
     let mut text = Cow::Borrowed(file.text.as_str());
+    let mut glued = 0;
     loop {
         match Reader::new(file, &text, max_depth).document() {
-            Err(error) if error.code == GLUED_COMMENT => match without_comment(&text, &error) {
-                Some(without) => text = Cow::Owned(without),
-                None => return Err(error),
-            },
+            Err(error) if error.code == GLUED_COMMENT && glued < MAX_GLUED_COMMENTS => {
+                glued += 1;
+                match without_comment(&file.text, &text, &error) {
+                    Some(without) => text = Cow::Owned(without),
+                    None => return Err(error),
+                }
+            }
             result => return result,
         }
     }
 }
 
-/// GitHub's parser takes `[one]# comment`, which YAML forbids: the comment is blanked, so that all places stay.
-fn without_comment(text: &str, error: &Diagnostic) -> Option<String> {
-    let at = error.span?.start;
+/// GitHub's parser takes `[one]# comment`, which YAML forbids: the comment is blanked, character by character, so
+/// that all places stay.
+fn without_comment(source: &str, text: &str, error: &Diagnostic) -> Option<String> {
+    // The error has its place in the file, whose bytes may be more than those of a text with blanks.
+    let characters = source[..error.span?.start].chars().count();
+    let at = text.char_indices().nth(characters)?.0;
     let closed = text[..at].ends_with([']', '}', '\'', '"']) && text[at..].starts_with('#');
     let length = text[at..].find('\n').unwrap_or(text.len() - at);
     closed.then(|| {

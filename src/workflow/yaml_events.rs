@@ -54,11 +54,13 @@ pub struct Events<'a> {
 }
 
 impl<'a> Events<'a> {
+    /// `text` is the file's, or has the same number of characters.
     pub fn new(file: &'a Arc<SourceFile>, text: &'a str) -> Self {
         Self {
             file,
             parser: Parser::new_from_str(text),
-            bytes: (!text.is_ascii()).then(|| text.char_indices().map(|(at, _)| at).collect()),
+            bytes: (!file.text.is_ascii())
+                .then(|| file.text.char_indices().map(|(at, _)| at).collect()),
             kept: Vec::new(),
             anchors: HashMap::new(),
             replays: Vec::new(),

@@ -152,6 +152,28 @@ fn crlf_and_missing_last_break() {
 }
 
 #[test]
+fn a_comment_without_a_blank_moves_no_place() {
+    let text = "- [one]# ü, \u{202b} and so on\n- {b: 'c'}# é\n- [ä, 'x'# ö\n  ]\n";
+    let root = read(text).unwrap();
+    assert_eq!(root.to_value(), json("[[one], {b: c}, [ä, x]]"));
+    let NodeKind::Sequence(items) = &root.kind else {
+        panic!()
+    };
+    for (item, start) in items.iter().zip(["[one]", "{b: 'c'}", "[ä, 'x'"]) {
+        let found = &text[item.span.start..item.span.end];
+        assert!(found.starts_with(start), "{found:?}");
+    }
+    assert!(error("- [one]# ü\n- \"é\" x\n- ü").starts_with("x.yml:2"));
+}
+
+#[test]
+fn many_comments_without_a_blank_take_no_time() {
+    assert!(read(&"- [x]# y\n".repeat(MAX_GLUED_COMMENTS)).is_ok());
+    let error = read(&"- [x]# y\n".repeat(20_000)).unwrap_err();
+    assert_eq!(error.code, GLUED_COMMENT);
+}
+
+#[test]
 fn agrees_with_a_yaml_library_where_that_is_right() {
     for text in [
         "a: 1\nb: [x, {y: 2.5}, ~, true]\nc: 'it''s'\nd: \"a\\tb\"\n",

@@ -491,7 +491,7 @@ fn remote() -> Vec<Row> {
         row("2: --action-cache-path holds lrun's cache below it").is(
             "--action-cache-path /elsewhere",
             |s| {
-                assert!(s.cache_dir.ends_with("elsewhere/lrun"), "{:?}", s.cache_dir);
+                assert!(s.cache_dir.ends_with("elsewhere/lrun"));
             },
         ),
         row("2: --no-skip-checkout runs the real checkout")
@@ -499,7 +499,7 @@ fn remote() -> Vec<Row> {
             .is("", |s| assert!(!s.real_checkout)),
         row("2: --github-instance is the one way to another server")
             .is("--github-instance git.example.org", |s| {
-                assert_eq!(s.github_instance.as_deref(), Some("git.example.org"))
+                assert_eq!(s.github_instance.as_deref(), Some("git.example.org"));
             }),
         row("2: --replace-ghe-action-with-github-com and --replace-ghe-action-token-with-github-com").is(
             "--replace-ghe-action-with-github-com o/a --replace-ghe-action-with-github-com o/b \

@@ -7,20 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tempfile::TempDir;
 
+use super::super::git_command::HOOK_VARIABLES;
 use super::source::{ManifestSource, RefSource, Refs, Repository, SourceError};
-
-/// Variables that would lead git to the repository of a hook that called lrun.
-const FOREIGN: [&str; 9] = [
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_PREFIX",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_QUARANTINE_PATH",
-    "GIT_NAMESPACE",
-];
 
 /// A fetched commit, under way at most once.
 type Cell = Arc<Mutex<Option<Result<PathBuf, SourceError>>>>;
@@ -46,7 +34,7 @@ impl Git {
             .map_err(|error| SourceError::Disk(format!("no temporary folder: {error}")))?;
         let environment = environment
             .into_iter()
-            .filter(|(name, _)| !FOREIGN.contains(&name.as_str()))
+            .filter(|(name, _)| !HOOK_VARIABLES.contains(&name.as_str()))
             .collect();
         Ok(Self {
             server: server.trim_end_matches('/').to_owned(),

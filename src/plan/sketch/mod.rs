@@ -6,8 +6,8 @@ mod written;
 use std::collections::{HashMap, HashSet};
 
 use task::{Fate, Task, WorstFate, needs_of};
-pub use written::{leg_name, refers};
-use written::{runs_on_as_written, written};
+use written::runs_on_as_written;
+pub use written::{leg_name, refers, written};
 
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Object, Value};

@@ -35,7 +35,7 @@ pub fn refers(token: &Token, context: &str) -> bool {
 }
 
 /// A scalar as it stands in the file.
-pub(super) fn written(token: &Token, source: &SourceFile) -> String {
+pub fn written(token: &Token, source: &SourceFile) -> String {
     match &token.kind {
         TokenKind::Expression(expr) => {
             let text = source.text.get(token.span.start..token.span.end);
