@@ -598,9 +598,12 @@ runs:
 async fn posts_of_background_actions_run_in_reverse_order_of_their_mains() {
     // SPEC J-2: not of their ends
     let (gate, opens) = gate();
+    let started = Arc::new(Semaphore::new(0));
+    let starter = Arc::clone(&started);
     let scene = Scene::steps(
         r"
       - {id: a, name: a, uses: o/a@v1, background: true}
+      - {name: go, run: go}
       - {name: b, uses: o/b@v1}
       - {name: open, run: open}
 ",
@@ -610,11 +613,18 @@ async fn posts_of_background_actions_run_in_reverse_order_of_their_mains() {
             .on(
                 "a-main.js",
                 Reply::exit(0)
+                    .stdout("up\n")
                     .writes("GITHUB_STATE", "kept=1\n")
                     .until(&gate),
             )
+            .on("\ngo", Reply::exit(0).until(&started))
             .on("\nopen", opens),
-    );
+    )
+    .hear(move |event, _| {
+        if matches!(&event.kind, EventKind::StepOutput { text, .. } if text == "up") {
+            starter.add_permits(1);
+        }
+    });
     let post = "  post: post.js\n";
     let seen = with_node(serve(serve(scene, "a", post), "b", post))
         .run()
@@ -626,7 +636,7 @@ async fn posts_of_background_actions_run_in_reverse_order_of_their_mains() {
     let calls = seen.fake.calls();
     assert_eq!(calls.last().unwrap().env("STATE_kept"), Some("1"));
     assert_eq!(
-        seen.story()[2..],
+        seen.story()[3..],
         [
             "job.a: success",
             "job.Wait for all background steps: success",
