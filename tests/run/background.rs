@@ -650,21 +650,29 @@ async fn posts_of_background_actions_run_in_reverse_order_of_their_mains() {
 #[tokio::test(start_paused = true)]
 async fn an_action_that_outlives_its_cancel_still_has_its_post() {
     // SPEC S-43, J-2
+    let started = Arc::new(Semaphore::new(0));
+    let starter = Arc::clone(&started);
     let scene = Scene::steps(
         r"
       - {id: a, name: a, uses: o/a@v1, background: true}
-      - {name: b, run: b}
+      - {name: b, run: go}
       - {cancel: a}
 ",
     )
     .machine(
-        Fake::new().on(
+        Fake::new().on("\ngo", Reply::exit(0).until(&started)).on(
             "a-main.js",
             Reply::exit(0)
+                .stdout("up\n")
                 .until_stopped()
                 .lingers(Duration::from_secs(10)),
         ),
-    );
+    )
+    .hear(move |event, _| {
+        if matches!(&event.kind, EventKind::StepOutput { text, .. } if text == "up") {
+            starter.add_permits(1);
+        }
+    });
     let seen = with_node(serve(scene, "a", "  post: post.js\n"))
         .run()
         .await;
