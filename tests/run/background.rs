@@ -26,6 +26,11 @@ fn logged(seen: &Seen) -> Vec<&str> {
     kinds.filter_map(said).collect()
 }
 
+/// So many steps in the background.
+fn slow(count: usize) -> String {
+    "      - {run: slow, background: true}\n".repeat(count)
+}
+
 /// A gate that a step opens, and another one waits at.
 fn gate() -> (Arc<Semaphore>, Reply) {
     let gate = Arc::new(Semaphore::new(0));
@@ -111,10 +116,7 @@ async fn a_step_that_waits_for_its_slot_sees_newer_steps_and_its_own_old_env() {
     // SPEC S-40: env when reached, `run` with the slot
     let gate = Arc::new(Semaphore::new(0));
     let opener = Arc::clone(&gate);
-    let mut steps = String::new();
-    for number in 1..=10 {
-        steps += &format!("      - {{id: s{number}, run: slow, background: true}}\n");
-    }
+    let mut steps = slow(10);
     steps += r"
       - {id: late, run: 'late [${{ steps.f.outputs.x }}] [${{ env.E }}]', background: true}
       - {id: f, run: set}
@@ -153,9 +155,7 @@ async fn ten_run_at_once() {
     let (count, max) = (Arc::clone(&now), Arc::clone(&most));
     let gate = Arc::new(Semaphore::new(0));
     let opener = Arc::clone(&gate);
-    let steps: String = (0..25)
-        .map(|number| format!("      - {{name: b{number}, run: slow, background: true}}\n"))
-        .collect();
+    let steps = slow(25);
     let seen = Scene::steps(&steps)
         .machine(Fake::new().on("\nslow", Reply::exit(0).until(&gate)))
         .hear(move |event, _| {
@@ -421,10 +421,7 @@ async fn a_cancel_waits_for_its_grace_and_no_longer() {
 async fn a_cancel_reaches_a_step_that_has_no_slot_yet() {
     let gate = Arc::new(Semaphore::new(0));
     let opener = Arc::clone(&gate);
-    let mut steps = String::new();
-    for number in 1..=10 {
-        steps += &format!("      - {{id: s{number}, run: slow, background: true}}\n");
-    }
+    let mut steps = slow(10);
     steps += r"
       - {id: late, name: late, run: late, background: true}
       - {cancel: late}
@@ -599,7 +596,7 @@ async fn posts_of_background_actions_run_in_reverse_order_of_their_mains() {
     // SPEC J-2: not of their ends
     let (gate, opens) = gate();
     let started = Arc::new(Semaphore::new(0));
-    let starter = Arc::clone(&started);
+    let up = Arc::clone(&started);
     let scene = Scene::steps(
         r"
       - {id: a, name: a, uses: o/a@v1, background: true}
@@ -622,7 +619,7 @@ async fn posts_of_background_actions_run_in_reverse_order_of_their_mains() {
     )
     .hear(move |event, _| {
         if matches!(&event.kind, EventKind::StepOutput { text, .. } if text == "up") {
-            starter.add_permits(1);
+            up.add_permits(1);
         }
     });
     let post = "  post: post.js\n";
@@ -651,7 +648,7 @@ async fn posts_of_background_actions_run_in_reverse_order_of_their_mains() {
 async fn an_action_that_outlives_its_cancel_still_has_its_post() {
     // SPEC S-43, J-2
     let started = Arc::new(Semaphore::new(0));
-    let starter = Arc::clone(&started);
+    let up = Arc::clone(&started);
     let scene = Scene::steps(
         r"
       - {id: a, name: a, uses: o/a@v1, background: true}
@@ -670,7 +667,7 @@ async fn an_action_that_outlives_its_cancel_still_has_its_post() {
     )
     .hear(move |event, _| {
         if matches!(&event.kind, EventKind::StepOutput { text, .. } if text == "up") {
-            starter.add_permits(1);
+            up.add_permits(1);
         }
     });
     let seen = with_node(serve(scene, "a", "  post: post.js\n"))
