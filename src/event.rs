@@ -60,7 +60,8 @@ impl JobKey {
 /// Names one step of a job; cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StepKey {
-    /// Place in the job's `steps`, from 1; 0 is the set-up of the job, one past the last its completion.
+    /// Place in the job, from 1: that in its `steps`, where a parallel group counts as its steps and the wait for them.
+    /// 0 is the set-up of the job, one past the last its completion.
     pub index: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Arc<str>>,

@@ -491,6 +491,91 @@ fn a_composite_action_is_indented_and_named_when_it_fails() {
     assert!(out.contains(end), "{out}");
 }
 
+/// A server in the background, whose group stays open, while another step runs and fails.
+fn at_once() -> Vec<Event> {
+    let mut story = Story::default();
+    let (build, server, test) = (job("build", "build"), step(1, "Server"), step(2, "Test"));
+    story.tell(Some(&build), Some(&server), EventKind::StepStarted);
+    story.say(&build, &server, "alone");
+    let title = "requests".to_owned();
+    story.tell(
+        Some(&build),
+        Some(&server),
+        EventKind::GroupStarted { title },
+    );
+    story.tell(Some(&build), Some(&test), EventKind::StepStarted);
+    story.say(&build, &server, "GET /");
+    story.say(&build, &test, "asked");
+    story.tell(Some(&build), Some(&test), ended(3));
+    story.say(&build, &server, "GET /end");
+    story.tell(Some(&build), Some(&server), ended(0));
+    story.tell(Some(&build), None, job_ended(Conclusion::Failure));
+    let end = EventKind::RunFinished {
+        conclusion: Conclusion::Failure,
+        duration_ms: 1,
+        exit_code: 1,
+        unavailable: 0,
+        rerun: None,
+    };
+    story.tell(None, None, end);
+    story.events
+}
+
+#[test]
+fn plain_names_the_step_where_several_run_at_once() {
+    let (out, _) = plain(&at_once(), Options::default());
+    let expected = "\
+[build] ▶ Server
+[build] alone
+[build] ▾ requests
+[build] ▶ Test
+[build › Server]   GET /
+[build › Test] asked
+[build] ✗ Test 1.2s: failure, exit code 3
+[build]   GET /end
+[build] ✓ Server 1.2s
+[build] ✗ failure in 1m 05s
+";
+    assert!(out.starts_with(expected), "{out}");
+    let failure = "\
+✗ build › Test: exit code 3
+    asked
+";
+    assert!(out.contains(failure), "{out}");
+    assert!(!out.contains("    GET /"), "{out}");
+}
+
+#[test]
+fn live_names_the_steps_that_run_at_once() {
+    let term = InMemoryTerm::new(40, 80);
+    let live = live(&term, 40);
+    let mut events = at_once();
+    let started = Event {
+        step: None,
+        kind: EventKind::JobStarted {
+            runs_on: Vec::new(),
+            permissions: Vec::new(),
+        },
+        ..events[0].clone()
+    };
+    events.insert(0, started);
+    play(&live, &events[..7]);
+    live.tick();
+    let expected = "\
+── build ──
+▶ Server
+  alone
+  ▾ requests
+    Server │ GET /
+▶ Test
+  Test │ asked
+";
+    let shown = term.contents();
+    assert!(shown.starts_with(expected), "{shown}");
+    let row = shown.lines().last().unwrap();
+    assert!(row.ends_with("Server, Test"), "{shown}");
+}
+
 #[test]
 fn quiet_says_nothing_of_a_green_run() {
     let (out, err) = (Page::default(), Page::default());

@@ -18,6 +18,7 @@ pub struct Reply {
     ending: Ending,
     act: Option<Act>,
     wait: Wait,
+    lingers: Duration,
 }
 
 #[derive(Clone)]
@@ -44,6 +45,7 @@ impl Reply {
             ending: Ending::Exited(code),
             act: None,
             wait: Wait::None,
+            lingers: Duration::ZERO,
         }
     }
 
@@ -101,6 +103,13 @@ impl Reply {
     #[must_use]
     pub fn until_stopped(mut self) -> Self {
         self.wait = Wait::Stopped;
+        self
+    }
+
+    /// Goes on for a time after it was asked to end politely.
+    #[must_use]
+    pub fn lingers(mut self, time: Duration) -> Self {
+        self.lingers = time;
         self
     }
 }
@@ -181,6 +190,12 @@ impl Fake {
             () = stop.cancel.cancelled() => Some(2),
             () = wait(&reply.wait) => None,
         };
+        if stopped == Some(2) && !reply.lingers.is_zero() {
+            tokio::select! {
+                () = stop.kill.cancelled() => {}
+                () = tokio::time::sleep(reply.lingers) => {}
+            }
+        }
         if let Some(act) = &reply.act {
             act(command);
         }

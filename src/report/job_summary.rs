@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::event::{Annotation, Conclusion, EventKind, StepKey};
 
+use super::open_steps::OpenSteps;
 use super::style::{self, Colors, Millis, Tint};
 use super::tail::Tail;
 use super::terminal_text::tame;
@@ -19,28 +20,45 @@ const RECORDED: usize = 10;
 const JOB_RECORDED: usize = 100;
 
 /// What the end tells of one job.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct JobSummary {
     /// How the job ended.
     pub end: Option<EventKind>,
-    /// Of the step that runs.
-    tail: Tail,
-    annotations: Vec<Annotation>,
-    nested_failure: Option<String>,
+    /// Of the steps that run.
+    open: OpenSteps<Told>,
+    /// Last lines of the steps that had no end when the job ended.
+    last: Vec<String>,
     pub failures: Vec<Failure>,
     /// Annotations of steps that did not fail.
     pub remarks: Vec<Annotation>,
     pub summaries: Vec<Markdown>,
 }
 
+/// What a step has told so far.
+#[derive(Debug)]
+struct Told {
+    tail: Tail,
+    annotations: Vec<Annotation>,
+    /// The first step of a composite action that failed.
+    nested_failure: Option<String>,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self {
+            tail: Tail::new(TAIL),
+            annotations: Vec::new(),
+            nested_failure: None,
+        }
+    }
+}
+
 /// A step that failed.
 #[derive(Debug)]
 pub struct Failure {
     step: String,
-    nested: Option<String>,
     end: EventKind,
-    tail: Tail,
-    annotations: Vec<Annotation>,
+    told: Told,
 }
 
 /// The beginning of a step summary.
@@ -64,74 +82,66 @@ impl Markdown {
     }
 }
 
-impl Default for JobSummary {
-    fn default() -> Self {
-        Self {
-            end: None,
-            tail: Tail::new(TAIL),
-            annotations: Vec::new(),
-            nested_failure: None,
-            failures: Vec::new(),
-            remarks: Vec::new(),
-            summaries: Vec::new(),
-        }
-    }
-}
-
 impl JobSummary {
     pub fn observe(&mut self, step: Option<&StepKey>, kind: &EventKind) {
         let outer = step.is_none_or(|step| step.nested.is_empty());
-        match kind {
-            EventKind::StepOutput { text, .. } => self.tail.push(text),
-            EventKind::StepStarted if outer => {
-                self.tail.clear();
-                self.nested_failure = None;
+        match (kind, step) {
+            (EventKind::StepOutput { text, .. }, Some(step)) => {
+                self.open.of(step).tail.push(text);
             }
-            EventKind::Annotation(annotation) => {
-                if step.is_some() {
-                    record(annotation, &mut self.annotations, RECORDED);
-                } else {
-                    record(annotation, &mut self.remarks, JOB_RECORDED);
-                }
+            (EventKind::StepStarted, Some(step)) if outer => {
+                *self.open.of(step) = Told::default();
             }
-            EventKind::StepSummary { markdown } => {
+            (EventKind::Annotation(annotation), Some(step)) => {
+                record(annotation, &mut self.open.of(step).annotations, RECORDED);
+            }
+            (EventKind::Annotation(annotation), None) => {
+                record(annotation, &mut self.remarks, JOB_RECORDED);
+            }
+            (EventKind::StepSummary { markdown }, _) => {
                 let name = step.map(wording::step_name).unwrap_or_default();
                 self.summaries.push(Markdown::of(name, markdown));
             }
-            EventKind::StepFinished {
-                outcome,
-                conclusion,
-                ..
-            } => {
-                let Some(step) = step else { return };
-                if outer {
-                    self.step_finished(step, *conclusion, kind);
-                } else if *conclusion == Conclusion::Failure && *outcome == Conclusion::Failure {
-                    self.nested_failure.get_or_insert(wording::step_name(step));
-                }
+            (EventKind::StepFinished { conclusion, .. }, Some(step)) if outer => {
+                self.step_finished(step, *conclusion, kind);
             }
-            EventKind::JobFinished { .. }
-            | EventKind::JobSkipped { .. }
-            | EventKind::JobUnavailable { .. } => {
+            (
+                EventKind::StepFinished {
+                    outcome: Conclusion::Failure,
+                    conclusion: Conclusion::Failure,
+                    ..
+                },
+                Some(step),
+            ) => {
+                let told = self.open.of(step);
+                told.nested_failure.get_or_insert(wording::step_name(step));
+            }
+            (
+                EventKind::JobFinished { .. }
+                | EventKind::JobSkipped { .. }
+                | EventKind::JobUnavailable { .. },
+                _,
+            ) => {
                 self.end = Some(kind.clone());
-                self.remarks.append(&mut self.annotations);
+                for told in self.open.drain() {
+                    self.remarks.extend(told.annotations);
+                    self.last.extend(told.tail.lines().map(str::to_owned));
+                }
             }
             _ => {}
         }
     }
 
     fn step_finished(&mut self, step: &StepKey, conclusion: Conclusion, end: &EventKind) {
+        let told = self.open.finish(step).unwrap_or_default();
         if conclusion == Conclusion::Failure {
             self.failures.push(Failure {
                 step: wording::step_name(step),
-                nested: self.nested_failure.take(),
                 end: end.clone(),
-                tail: std::mem::replace(&mut self.tail, Tail::new(TAIL)),
-                annotations: std::mem::take(&mut self.annotations),
+                told,
             });
         } else {
-            self.remarks.append(&mut self.annotations);
-            self.tail.clear();
+            self.remarks.extend(told.annotations);
         }
     }
 
@@ -154,7 +164,7 @@ impl JobSummary {
         for remark in &self.remarks {
             indented(text, &wording::annotation(remark, colors));
         }
-        for line in self.tail.lines() {
+        for line in &self.last {
             _ = writeln!(text, "    {}", tame(line));
         }
     }
@@ -199,7 +209,8 @@ impl JobSummary {
 impl Failure {
     pub fn render(&self, text: &mut String, job: &str, colors: Colors) {
         let nested = self
-            .nested
+            .told
+            .nested_failure
             .as_ref()
             .map(|name| format!(" › {name}"))
             .unwrap_or_default();
@@ -213,17 +224,17 @@ impl Failure {
             _ = write!(heading, ": exit code {code}");
         }
         _ = writeln!(text, "\n{}", colors.paint(Tint::Red, heading));
-        for annotation in &self.annotations {
+        for annotation in &self.told.annotations {
             indented(text, &wording::annotation(annotation, colors));
         }
-        match self.tail.dropped() {
+        match self.told.tail.dropped() {
             0 => {}
             n => {
                 let note = format!("… {} before", wording::counted(n, "line"));
                 _ = writeln!(text, "    {}", colors.paint(Tint::Dim, note));
             }
         }
-        for line in self.tail.lines() {
+        for line in self.told.tail.lines() {
             _ = writeln!(text, "    {}", tame(line));
         }
     }

@@ -16,7 +16,7 @@ use super::roster::Roster;
 use super::sink::Sink;
 use super::style::{Millis, Tint};
 use super::summary::Summary;
-use super::terminal_text::{single, tame};
+use super::terminal_text::tame;
 use super::wording::{self, Detail, Options, Workflows};
 
 /// Between two drawings.
@@ -192,9 +192,9 @@ impl State {
                 }
                 return;
             }
-            EventKind::StepStarted => {
+            kind @ (EventKind::StepStarted | EventKind::StepFinished { .. }) => {
                 if let Some(step) = &event.step {
-                    job.step = single(&wording::step_name(step));
+                    job.follow(step, kind);
                 }
             }
             EventKind::JobFinished { .. }

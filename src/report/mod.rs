@@ -7,6 +7,7 @@ pub mod job_summary;
 pub mod json;
 pub mod live;
 pub mod narration;
+pub mod open_steps;
 pub mod panel;
 pub mod plain;
 pub mod quiet;

@@ -2,14 +2,23 @@
 
 use crate::event::{Event, EventKind, StepKey};
 
+use super::open_steps::OpenSteps;
 use super::style::{self, Colors, Tint};
 use super::wording::{self, Detail};
 
-/// The log of one job: remembers the open groups.
+/// The log of one job: remembers the steps that run and their open groups.
 #[derive(Debug, Default)]
 pub struct Narration {
-    depth: usize,
+    steps: OpenSteps<Speaker>,
     detail: Detail,
+}
+
+/// A step that runs.
+#[derive(Debug, Default)]
+struct Speaker {
+    name: String,
+    /// Groups that are open.
+    depth: usize,
 }
 
 /// One saying of a log.
@@ -25,12 +34,26 @@ pub enum Saying {
 
 impl Narration {
     pub fn new(detail: Detail) -> Self {
-        Self { depth: 0, detail }
+        Self {
+            steps: OpenSteps::default(),
+            detail,
+        }
+    }
+
+    /// Who says a line, where several steps run at once.
+    pub fn speaker(&self, step: Option<&StepKey>) -> Option<&str> {
+        if !self.steps.are_several() {
+            return None;
+        }
+        let speaker = self.steps.get(step?)?;
+        Some(speaker.name.as_str())
     }
 
     /// How deep output of a step stands: in its groups, and in composite actions.
     pub fn depth(&self, step: Option<&StepKey>) -> usize {
-        self.depth + step.map_or(0, |step| step.nested.len())
+        step.map_or(0, |step| {
+            self.steps.get(step).map_or(0, |it| it.depth) + step.nested.len()
+        })
     }
 
     /// What is said of an event other than output, and how deep.
@@ -64,7 +87,7 @@ impl Narration {
                 },
                 _,
             ) => {
-                self.depth = 0;
+                self.steps.clear();
                 Saying::Result(wording::ending(*outcome, *conclusion, *duration_ms, colors))
             }
             (EventKind::Annotation(it), _) => Saying::Text(wording::annotation(it, colors)),
@@ -94,10 +117,15 @@ impl Narration {
         colors: Colors,
     ) -> Option<(usize, Saying)> {
         let name = wording::step_name(step);
-        if step.nested.is_empty()
-            && !matches!(kind, EventKind::GroupStarted { .. } | EventKind::GroupEnded)
-        {
-            self.depth = 0;
+        if step.nested.is_empty() {
+            match kind {
+                EventKind::StepStarted => {
+                    let speaker = self.steps.of(step);
+                    (speaker.name, speaker.depth) = (name.clone(), 0);
+                }
+                EventKind::StepFinished { .. } => drop(self.steps.finish(step)),
+                _ => {}
+            }
         }
         let depth = self.depth(Some(step));
         let saying = match kind {
@@ -115,12 +143,13 @@ impl Narration {
                 Saying::Result(self.skipped(&name, reason, trace.as_deref(), colors))
             }
             EventKind::GroupStarted { title } => {
-                self.depth += 1;
+                self.steps.of(step).depth += 1;
                 let title = format!("▾ {title}");
                 Saying::Text(colors.paint(Tint::Cyan, title).to_string())
             }
             EventKind::GroupEnded => {
-                self.depth = self.depth.saturating_sub(1);
+                let speaker = self.steps.of(step);
+                speaker.depth = speaker.depth.saturating_sub(1);
                 return None;
             }
             EventKind::StepFinished { .. } => {

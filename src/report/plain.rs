@@ -1,5 +1,6 @@
 //! The log in a pipe: plain lines, each with its job in front.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
@@ -8,7 +9,7 @@ use crate::event::{Event, EventKind, JobKey, Listener, StepKey};
 use super::narration::{Narration, Saying};
 use super::roster::Roster;
 use super::sink::Sink;
-use super::style::Colors;
+use super::style::{Colors, Tint};
 use super::summary::Summary;
 use super::wording::{self, Options, Workflows};
 
@@ -30,6 +31,9 @@ struct State {
 
 #[derive(Debug)]
 struct Job {
+    name: String,
+    colors: Colors,
+    tint: Tint,
     prefix: String,
     log: Narration,
 }
@@ -101,9 +105,14 @@ impl State {
         let (options, workflows) = (self.options, self.workflows);
         let job = self.jobs.of(key, |n| Job::new(key, n, options, workflows));
         if let Some((depth, saying)) = job.log.of(event, options.colors) {
-            let (Saying::Heading(text) | Saying::Text(text) | Saying::Result(text)) = saying;
+            let (text, step) = match saying {
+                // These name their step themselves.
+                Saying::Heading(text) | Saying::Result(text) => (text, None),
+                Saying::Text(text) => (text, event.step.as_ref()),
+            };
+            let prefix = job.prefix(step);
             for line in text.lines() {
-                job.line(depth, line, self.out.buffer());
+                write_line(&prefix, depth, line, self.out.buffer());
             }
             self.out.flush();
         }
@@ -112,7 +121,12 @@ impl State {
     fn output(&mut self, key: &JobKey, step: Option<&StepKey>, text: &str) {
         let (options, workflows) = (self.options, self.workflows);
         let job = self.jobs.of(key, |n| Job::new(key, n, options, workflows));
-        job.line(job.log.depth(step), text, self.out.buffer());
+        write_line(
+            &job.prefix(step),
+            job.log.depth(step),
+            text,
+            self.out.buffer(),
+        );
         self.out.settle();
     }
 }
@@ -120,19 +134,34 @@ impl State {
 impl Job {
     fn new(key: &JobKey, n: usize, options: Options, workflows: Workflows) -> Self {
         let name = wording::job_name(key, options.job_name, workflows);
-        let prefix = options.colors.paint(Colors::job(n), format!("[{name}]"));
+        let (colors, tint) = (options.colors, Colors::job(n));
+        let prefix = format!("{} ", colors.paint(tint, format!("[{name}]")));
         Self {
-            prefix: format!("{prefix} "),
+            name,
+            colors,
+            tint,
+            prefix,
             log: Narration::new(options.detail),
         }
     }
 
-    fn line(&self, depth: usize, text: &str, buffer: &mut Vec<u8>) {
-        buffer.extend_from_slice(self.prefix.as_bytes());
-        for _ in 0..depth {
-            buffer.extend_from_slice(b"  ");
+    /// What stands in front of a line: also the step's name where several run at once.
+    fn prefix(&self, step: Option<&StepKey>) -> Cow<'_, str> {
+        match self.log.speaker(step) {
+            None => Cow::Borrowed(&self.prefix),
+            Some(speaker) => {
+                let both = format!("[{} › {speaker}]", self.name);
+                Cow::Owned(format!("{} ", self.colors.paint(self.tint, both)))
+            }
         }
-        buffer.extend_from_slice(text.as_bytes());
-        buffer.push(b'\n');
     }
+}
+
+fn write_line(prefix: &str, depth: usize, text: &str, buffer: &mut Vec<u8>) {
+    buffer.extend_from_slice(prefix.as_bytes());
+    for _ in 0..depth {
+        buffer.extend_from_slice(b"  ");
+    }
+    buffer.extend_from_slice(text.as_bytes());
+    buffer.push(b'\n');
 }

@@ -40,6 +40,7 @@ pub(super) fn obstacle(
     Ok(job
         .steps
         .iter()
+        .flat_map(acting)
         .filter(|step| may_run(run, invocation, job, step, evaluator))
         .find_map(|step| step_obstacle(run, invocation, step)))
 }
@@ -79,7 +80,11 @@ fn services(job: &StepsJob, evaluator: &Evaluator) -> Result<Option<Unavailable>
 
 fn step_obstacle(run: &Run, invocation: &Invocation, step: &Step) -> Option<Unavailable> {
     match &step.kind {
-        StepKind::Run { .. } => None,
+        StepKind::Run { .. }
+        | StepKind::Wait(_)
+        | StepKind::WaitAll
+        | StepKind::Cancel(_)
+        | StepKind::Parallel(_) => None,
         StepKind::Uses { uses, with } => {
             let at = |(reason, help)| Unavailable {
                 span: uses.span,
@@ -88,23 +93,15 @@ fn step_obstacle(run: &Run, invocation: &Invocation, step: &Step) -> Option<Unav
             };
             action_obstacle(run, invocation, (&uses.value, with.as_ref()), 0).map(at)
         }
-        // Ignoring one of these could turn a red run green.
-        StepKind::Wait(_) | StepKind::WaitAll | StepKind::Cancel(_) | StepKind::Parallel(_) => {
-            Some(Unavailable {
-                span: step.span,
-                reason: "background steps can not run here yet".to_owned(),
-                help: "write the steps one after the other, or leave this job out with -j"
-                    .to_owned(),
-            })
-        }
     }
-    .or_else(|| {
-        step.background.then(|| Unavailable {
-            span: step.span,
-            reason: "background steps can not run here yet".to_owned(),
-            help: "write the steps one after the other, or leave this job out with -j".to_owned(),
-        })
-    })
+}
+
+/// What a place in the list of steps stands for: a group for its steps.
+fn acting(step: &Step) -> &[Step] {
+    match &step.kind {
+        StepKind::Parallel(steps) => steps,
+        _ => std::slice::from_ref(step),
+    }
 }
 
 /// Whether a step may run at all: one that people keep from running locally (`if: ${{ !env.ACT }}`) needs nothing

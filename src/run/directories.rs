@@ -48,14 +48,21 @@ impl Directories {
 
     /// Writes the payload where `GITHUB_EVENT_PATH` points, also where a step took the folder away.
     pub fn write_event(&self, text: &str) -> io::Result<()> {
-        match std::fs::write(&self.event, text) {
+        match self.replace_event(text) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 std::fs::create_dir_all(self.temp.join("_github_workflow"))?;
                 std::fs::create_dir_all(&self.file_commands)?;
-                std::fs::write(&self.event, text)
+                self.replace_event(text)
             }
             result => result,
         }
+    }
+
+    /// As a whole: a step that runs in the background may be reading it.
+    fn replace_event(&self, text: &str) -> io::Result<()> {
+        let new = self.event.with_extension("new");
+        std::fs::write(&new, text)?;
+        std::fs::rename(&new, &self.event)
     }
 
     /// Removes what the job left, also where it took away its own rights.

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Run;
+use super::background::{Course, Crew};
 use super::composite::Frame;
 use super::context::{Contexts, Status};
 use super::directories::Directories;
@@ -60,38 +61,51 @@ pub(super) struct Job {
     /// What the stages of a step saved, by its place, for its later ones (SPEC A-33).
     pub saved: HashMap<Vec<usize>, IndexMap<String, String>>,
     pub debug: bool,
+    /// It is one step of another job, which runs beside its other steps (SPEC S-40).
+    pub background: bool,
     pub matchers: Matchers,
     pub environment: Option<JobEnvironment>,
     /// Summaries that its steps wrote.
-    pub summaries: AtomicUsize,
+    pub summaries: Arc<AtomicUsize>,
 }
 
 impl Job {
     /// Runs steps and posts, and says how the job ended, with its outputs.
     pub async fn run(&mut self, definition: &StepsJob) -> (Conclusion, IndexMap<String, String>) {
         let mut frame = Frame::of_job();
+        let course = Course::of(definition);
+        let mut crew = Crew::default();
         self.run_hook(HookStage::Started, 0).await;
-        self.run_pre_steps(definition, &frame).await;
-        for (index, step) in definition.steps.iter().enumerate() {
+        self.run_pre_steps(&course, &frame).await;
+        for entry in &course.entries {
             // SPEC X-3: a killed job runs nothing more, posts included.
             if self.kill.is_cancelled() {
                 break;
             }
-            self.run_step(&mut frame, step, index + 1).await;
+            self.pass(&mut crew, &mut frame, entry).await;
         }
+        self.settle(&mut crew, &mut frame).await;
         let steps = frame.steps.to_value();
-        while let Some(post) = self.posts.next() {
-            if self.kill.is_cancelled() {
-                break;
-            }
-            self.run_post(post, &steps).await;
-        }
-        let end = definition.steps.len() + 1;
+        self.run_posts(&mut crew, &steps).await;
+        // A step that did not end when it was told to has its posts, too.
+        crew.dismiss().await;
+        self.collect(&mut crew);
+        self.run_posts(&mut crew, &steps).await;
+        let end = course.entries.len() + 1;
         self.run_hook(HookStage::Completed, end).await;
         let outputs = self.outputs(definition, &frame);
         self.tell_address(&frame);
         self.note_cancel();
         (self.state.status, outputs)
+    }
+
+    async fn run_posts(&mut self, crew: &mut Crew<'_>, steps: &Value) {
+        while let Some(post) = self.posts.next() {
+            if self.kill.is_cancelled() {
+                break;
+            }
+            crew.beside(self.run_post(post, steps)).await;
+        }
     }
 
     /// A cancelled job has that status from the moment it is asked to end (SPEC X-2).

@@ -238,6 +238,8 @@ fn slot(stream: Stream) -> usize {
 
 impl Output for StepLog<'_> {
     fn chunk(&mut self, stream: Stream, bytes: &[u8]) {
+        // A step that runs beside this one may have hidden something since (SPEC M-6).
+        self.mask = self.job.masker.snapshot();
         let ends = matches!(bytes.last(), Some(b'\n' | b'\r'));
         let slot = slot(stream);
         if self.held[slot].is_empty() && ends {

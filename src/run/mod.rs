@@ -26,6 +26,7 @@ use crate::workflow::evaluate::EvalError;
 use crate::workspace::Snapshot;
 
 mod availability;
+mod background;
 mod call;
 mod checkout;
 mod command_files;

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indexmap::IndexMap;
 use tokio::time::Instant;
@@ -23,6 +24,8 @@ use crate::workflow::evaluate::Evaluator;
 /// One registered post.
 #[derive(Debug)]
 pub(super) struct Post {
+    /// When it was registered, among those of its job.
+    order: usize,
     pub key: StepKey,
     /// Places of its step and of those that enclose it.
     pub path: Vec<usize>,
@@ -67,11 +70,14 @@ impl Post {
 pub(super) struct Posts {
     stacks: HashMap<Vec<usize>, Vec<Post>>,
     registered: HashSet<Vec<usize>>,
+    /// Counts registrations, also those of background steps.
+    clock: Arc<AtomicUsize>,
 }
 
 impl Posts {
     /// Registers a post, once for each step: its pre or its main does it (SPEC J-2).
-    pub fn push(&mut self, post: Post) {
+    pub fn push(&mut self, mut post: Post) {
+        post.order = self.clock.fetch_add(1, Ordering::Relaxed);
         if self.registered.insert(post.path.clone()) {
             let scope = &post.path[..post.path.len().saturating_sub(1)];
             self.stacks.entry(scope.to_vec()).or_default().push(post);
@@ -81,6 +87,28 @@ impl Posts {
     /// The next one of the job's own stack.
     pub fn next(&mut self) -> Option<Post> {
         self.stacks.get_mut(&[][..])?.pop()
+    }
+
+    /// The posts of a background step: those that its `pre` registered within it, and room for its own.
+    pub fn fork(&mut self, place: usize) -> Self {
+        let within = self
+            .stacks
+            .extract_if(|scope, _| scope.first() == Some(&place));
+        Self {
+            stacks: within.collect(),
+            registered: self.registered.clone(),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    /// Takes in the posts of a background step that has ended: each at its time (SPEC J-2).
+    pub fn join(&mut self, other: Self) {
+        for (scope, posts) in other.stacks {
+            let stack = self.stacks.entry(scope).or_default();
+            stack.extend(posts);
+            stack.sort_by_key(|post| post.order);
+        }
+        self.registered.extend(other.registered);
     }
 
     fn take(&mut self, scope: &[usize]) -> Vec<Post> {
@@ -115,6 +143,7 @@ impl Job {
             .unwrap_or(&self.invocation.workflow.source)
             .clone();
         self.posts.push(Post {
+            order: 0,
             key: StepKey {
                 phase: Phase::Post,
                 ..prepared.key.clone()

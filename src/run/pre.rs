@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use tokio::time::Instant;
 
+use super::background::Course;
 use super::composite::{Frame, Outer};
 use super::context::{Contexts, Status};
 use super::job::{Job, env_value, optional_minutes};
@@ -13,15 +14,15 @@ use super::uses::{Checkout, Meaning, Resolved, Served};
 use crate::action::Runs;
 use crate::event::{Conclusion, EventKind, Level, Phase, StepKey};
 use crate::expr::Expr;
-use crate::workflow::{Step, StepKind, StepsJob, Token};
+use crate::workflow::{Step, StepKind, Token};
 
 /// Nesting of actions that is looked through.
 const MAX_DEPTH: usize = 10;
 
 impl Job {
     /// Runs the `pre` of the job's served actions, in step order.
-    pub async fn run_pre_steps(&mut self, definition: &StepsJob, frame: &Frame) {
-        for (index, step) in definition.steps.iter().enumerate() {
+    pub async fn run_pre_steps(&mut self, course: &Course<'_>, frame: &Frame) {
+        for (place, step) in course.steps() {
             if self.kill.is_cancelled() {
                 return;
             }
@@ -31,7 +32,7 @@ impl Job {
             self.bring_step(step).await;
             // Now from the job's own copy.
             if let Some(action) = self.action_with_pre(None, step, 0) {
-                self.run_pre(frame, step, index + 1, &action).await;
+                self.run_pre(frame, step, place, &action).await;
             }
         }
     }

@@ -108,8 +108,9 @@ impl Job {
             Ending::Signalled(signal) => 128 + signal,
         };
         let outcome = if finished.stopped {
-            // A step whose time is up says that instead (SPEC S-6).
-            if self.cancel.is_cancelled() || self.kill.is_cancelled() {
+            // A step whose time is up says that instead (SPEC S-6), one in the background nothing: its wait does.
+            let ended = self.cancel.is_cancelled() || self.kill.is_cancelled();
+            if ended && !self.background {
                 self.say(Some(stage.key), Level::Error, "The operation was canceled.");
             }
             Conclusion::Cancelled

@@ -125,7 +125,8 @@ fn prepare(
         matchers: matchers(plan, directories, &server),
         server,
         environment,
-        summaries: AtomicUsize::new(0),
+        summaries: Arc::new(AtomicUsize::new(0)),
+        background: false,
     })
 }
 

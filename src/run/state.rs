@@ -72,6 +72,8 @@ pub struct JobState {
     pub path: Vec<String>,
     /// `job.status`: changed only by final step results and by cancellation (SPEC E-63).
     pub status: Conclusion,
+    /// What a background step did to env and path: its job learns of it later (SPEC S-41).
+    pub journal: Option<Effects>,
 }
 
 impl JobState {
@@ -80,11 +82,26 @@ impl JobState {
             env,
             path: Vec::new(),
             status: Conclusion::Success,
+            journal: None,
+        }
+    }
+
+    /// The state as a background step sees it: what it changes is its own, and written down.
+    pub fn fork(&self) -> Self {
+        Self {
+            env: self.env.clone(),
+            path: self.path.clone(),
+            status: self.status,
+            journal: Some(Effects::default()),
         }
     }
 
     /// Takes in what a step did to env and path.
     pub fn absorb(&mut self, effects: &Effects) {
+        if let Some(journal) = &mut self.journal {
+            journal.env.extend(effects.env.iter().cloned());
+            journal.path.extend(effects.path.iter().cloned());
+        }
         for (name, value) in &effects.env {
             self.env.insert(name.clone(), value.clone());
         }

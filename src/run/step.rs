@@ -70,6 +70,30 @@ impl Worked {
     }
 }
 
+/// A step whose turn it is, before anything of it has run.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub key: StepKey,
+    pub github: Object,
+    /// What its own `env` gave.
+    pub own_env: IndexMap<String, String>,
+    pub contexts: Contexts,
+    pub started: Instant,
+}
+
+/// What became of a step when its turn came; events say so already.
+#[derive(Debug)]
+pub(super) enum Reached {
+    Ready(Ready),
+    /// Its condition does not hold.
+    Skipped,
+    /// Its `env` or its `if` can not be evaluated.
+    Failed {
+        ready: Ready,
+        by_condition: bool,
+    },
+}
+
 /// What a scope learns of a step that is over.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ran {
@@ -80,55 +104,86 @@ pub(super) struct Ran {
 impl Job {
     /// Runs one step of a scope, or skips it, and records how it ended.
     pub async fn run_step(&mut self, frame: &mut Frame, step: &Step, place: usize) -> Ran {
-        self.note_cancel();
         if frame.is_composite() && self.cancel.is_cancelled() {
             frame.status = Conclusion::Cancelled;
         }
+        let (ready, worked, condition_failed) = match self.reach(frame, step, place) {
+            Reached::Skipped => {
+                let skipped = Conclusion::Skipped;
+                frame.record(step, IndexMap::new(), skipped, skipped);
+                return Ran {
+                    condition_failed: false,
+                };
+            }
+            Reached::Failed {
+                ready,
+                by_condition,
+            } => (ready, Worked::failed(), by_condition),
+            Reached::Ready(ready) => {
+                self.emit(Some(&ready.key), EventKind::StepStarted);
+                let limit = self.limit(frame, step, &ready);
+                let worked = self.work(frame, step, place, &ready, limit).await;
+                (ready, worked, false)
+            }
+        };
+        self.finish(frame, (step, place), &ready, worked);
+        Ran { condition_failed }
+    }
+
+    /// Evaluates what decides whether a step runs: its `env` and its `if` (SPEC S-1).
+    pub fn reach(&mut self, frame: &Frame, step: &Step, place: usize) -> Reached {
+        self.note_cancel();
         let started = Instant::now();
         let github = self.step_github(frame, &step.id);
         let env = self.frame_env(frame);
         let contexts = self.contexts(frame, github.clone(), &env);
         let (own_env, contexts, failure) = self.evaluate_env(frame, step, env, contexts);
-        let key = self.key_of(frame, step, place, &contexts);
-
-        if let Some(error) = failure {
-            self.emit(Some(&key), EventKind::StepStarted);
-            self.annotate(Some(&key), &error);
-            let worked = Worked::failed();
-            self.finish(frame, (step, place), &key, &contexts, worked, started);
-            return Ran {
-                condition_failed: false,
-            };
-        }
-        match self
-            .evaluator_of(frame, &contexts)
-            .condition(&step.condition)
-        {
-            Ok(true) => {}
+        let ready = Ready {
+            key: self.key_of(frame, step, place, &contexts),
+            github,
+            own_env,
+            contexts,
+            started,
+        };
+        let holds = match failure {
+            Some(error) => Err((error, false)),
+            None => self
+                .evaluator_of(frame, &ready.contexts)
+                .condition(&step.condition)
+                .map_err(|error| (error, true)),
+        };
+        match holds {
+            Ok(true) => Reached::Ready(ready),
             Ok(false) => {
-                self.skip(frame, step, &key, &contexts);
-                return Ran {
-                    condition_failed: false,
-                };
+                self.say_skipped(frame, step, &ready);
+                Reached::Skipped
+            }
+            Err((error, by_condition)) => {
+                self.emit(Some(&ready.key), EventKind::StepStarted);
+                self.annotate(Some(&ready.key), &error);
+                Reached::Failed {
+                    ready,
+                    by_condition,
+                }
+            }
+        }
+    }
+
+    /// The step's `timeout-minutes` (SPEC S-6).
+    pub fn limit(&self, frame: &Frame, step: &Step, ready: &Ready) -> Option<u64> {
+        let evaluator = self.evaluator_of(frame, &ready.contexts);
+        match optional_minutes(&evaluator, step.timeout_minutes.as_ref()) {
+            Ok(minutes) => {
+                if let Some(warning) = minutes.and_then(limit::step_minutes) {
+                    self.say(Some(&ready.key), Level::Warning, &warning);
+                }
+                minutes
             }
             Err(error) => {
-                self.emit(Some(&key), EventKind::StepStarted);
-                self.annotate(Some(&key), &error);
-                let worked = Worked::failed();
-                self.finish(frame, (step, place), &key, &contexts, worked, started);
-                return Ran {
-                    condition_failed: true,
-                };
+                // SPEC S-2: said, and the step still runs.
+                self.annotate(Some(&ready.key), &error);
+                None
             }
-        }
-
-        self.emit(Some(&key), EventKind::StepStarted);
-        let worked = self
-            .work(frame, step, place, key.clone(), github, own_env, &contexts)
-            .await;
-        self.finish(frame, (step, place), &key, &contexts, worked, started);
-        Ran {
-            condition_failed: false,
         }
     }
 
@@ -153,47 +208,30 @@ impl Job {
         }
     }
 
-    /// Does what the step is for, and takes in its effects.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one prepared step")]
-    async fn work(
+    /// Does what the step is for.
+    pub async fn work(
         &mut self,
-        frame: &mut Frame,
+        frame: &Frame,
         step: &Step,
         place: usize,
-        key: StepKey,
-        mut github: Object,
-        own_env: IndexMap<String, String>,
-        contexts: &Contexts,
+        ready: &Ready,
+        limit: Option<u64>,
     ) -> Worked {
-        let Some(files) = self.stage_files(&key) else {
+        let Some(files) = self.stage_files(&ready.key) else {
             return Worked::failed();
         };
+        let mut github = ready.github.clone();
         files.apply(&mut github);
-        let mut contexts = contexts.clone();
+        let mut contexts = ready.contexts.clone();
         contexts.set("github", Value::Object(github.clone().into()));
-        let timeout = match optional_minutes(
-            &self.evaluator_of(frame, &contexts),
-            step.timeout_minutes.as_ref(),
-        ) {
-            Ok(minutes) => {
-                if let Some(warning) = minutes.and_then(limit::step_minutes) {
-                    self.say(Some(&key), Level::Warning, &warning);
-                }
-                minutes
-            }
-            Err(error) => {
-                // SPEC S-2: said, and the step still runs.
-                self.annotate(Some(&key), &error);
-                None
-            }
-        };
-        let own_deadline = timeout.map(deadline_of);
+        let own_deadline = limit.map(deadline_of);
+        let own_env = ready.own_env.clone();
         let mut env = self.frame_env(frame);
         env.extend(own_env.iter().map(|(k, v)| (k.clone(), v.clone())));
         let prepared = Prepared {
             step,
             place,
-            key: key.clone(),
+            key: ready.key.clone(),
             github,
             env,
             own_env,
@@ -219,18 +257,15 @@ impl Job {
             StepKind::Uses { uses, with } => {
                 self.run_action(frame, prepared, uses, with.as_ref()).await
             }
+            // A job's own are no steps of this kind by now; the reader refuses them in an action.
             StepKind::Wait(_) | StepKind::WaitAll | StepKind::Cancel(_) | StepKind::Parallel(_) => {
-                // Such a job is unavailable before it starts; this is the belt to those braces.
-                self.say(
-                    Some(&prepared.key),
-                    Level::Error,
-                    "background steps can not run here yet",
-                );
+                let message = "such a step can not stand here";
+                self.say(Some(&prepared.key), Level::Error, message);
                 Worked::failed()
             }
         };
         if self.ran_out_of_time(own_deadline, worked.outcome) {
-            self.say_timed_out(&key, timeout);
+            self.say_timed_out(&ready.key, limit);
             worked.outcome = Conclusion::Failure;
         }
         worked
@@ -263,13 +298,20 @@ impl Job {
             Phase::Post => format!("Post {}", key.name),
             _ => key.name.to_string(),
         };
-        let message = format!("The action '{name}' has timed out after {minutes} minutes.");
+        let what = if self.background {
+            "background step"
+        } else {
+            "action"
+        };
+        let message = format!("The {what} '{name}' has timed out after {minutes} minutes.");
         self.say(Some(key), Level::Error, &message);
     }
 
     /// Whether this step goes on when the job is cancelled (SPEC X-2).
     pub fn survives(&self, frame: &Frame, prepared: &Prepared<'_>) -> bool {
-        frame.survives_cancel()
+        // SPEC S-48: no condition keeps a background step.
+        !self.background
+            && frame.survives_cancel()
             && self.holds_when_cancelled(frame, &prepared.step.condition, &prepared.contexts)
     }
 
@@ -339,9 +381,9 @@ impl Job {
         }
     }
 
-    fn skip(&mut self, frame: &mut Frame, step: &Step, key: &StepKey, contexts: &Contexts) {
+    fn say_skipped(&self, frame: &Frame, step: &Step, ready: &Ready) {
         let trace = step.condition.text.is_some().then(|| {
-            let (_, trace) = step.condition.expr.trace(contexts);
+            let (_, trace) = step.condition.expr.trace(&ready.contexts);
             self.masker.mask_lines(&trace.to_string()).into_owned()
         });
         let reason = match &step.condition.text {
@@ -350,34 +392,18 @@ impl Job {
             None => format!("the job is {}", past(self.state.status)),
         };
         let reason = self.masker.mask(&reason).into_owned();
-        self.emit(Some(key), EventKind::StepSkipped { reason, trace });
-        frame.record(
-            step,
-            IndexMap::new(),
-            Conclusion::Skipped,
-            Conclusion::Skipped,
-        );
+        self.emit(Some(&ready.key), EventKind::StepSkipped { reason, trace });
     }
 
-    /// Absorbs a finished step: env, path, outputs, results, `continue-on-error` (SPEC S-2 to S-5).
+    /// Closes a step and tells its scope how it ended (SPEC S-2 to S-5).
     fn finish(
         &mut self,
         frame: &mut Frame,
         (step, place): (&Step, usize),
-        key: &StepKey,
-        contexts: &Contexts,
+        ready: &Ready,
         mut worked: Worked,
-        started: Instant,
     ) {
-        self.absorb(&frame.path_of(place), &mut worked);
-        let evaluator = self.evaluator_of(frame, contexts);
-        let conclusion = if worked.outcome == Conclusion::Failure
-            && self.continues(&evaluator, step.continue_on_error.as_ref(), key)
-        {
-            Conclusion::Success
-        } else {
-            worked.outcome
-        };
+        let conclusion = self.close(frame, (step, place), ready, &mut worked);
         frame.record(step, worked.effects.outputs, worked.outcome, conclusion);
         self.note_cancel();
         if frame.is_composite() {
@@ -385,15 +411,35 @@ impl Job {
         } else {
             self.state.conclude(conclusion);
         }
+    }
+
+    /// Absorbs a step that has ended: env, path, `continue-on-error`; gives its conclusion.
+    pub fn close(
+        &mut self,
+        frame: &Frame,
+        (step, place): (&Step, usize),
+        ready: &Ready,
+        worked: &mut Worked,
+    ) -> Conclusion {
+        self.absorb(&frame.path_of(place), worked);
+        let evaluator = self.evaluator_of(frame, &ready.contexts);
+        let continues = worked.outcome == Conclusion::Failure
+            && self.continues(&evaluator, step.continue_on_error.as_ref(), &ready.key);
+        let conclusion = if continues {
+            Conclusion::Success
+        } else {
+            worked.outcome
+        };
         self.emit(
-            Some(key),
+            Some(&ready.key),
             EventKind::StepFinished {
                 outcome: worked.outcome,
                 conclusion,
-                duration_ms: millis(started),
+                duration_ms: millis(ready.started),
                 exit_code: worked.exit_code,
             },
         );
+        conclusion
     }
 
     /// Takes in what a stage of a step did: env, path, state, commands that failed.

@@ -93,18 +93,6 @@ fn keys_that_are_not_acted_on_are_said() {
             "{key}: {notices:#?}"
         );
     }
-    let unsupported = workflow.jobs["build"]
-        .unsupported(&workflow.source)
-        .unwrap();
-    assert_eq!(
-        unsupported.message,
-        "`background` steps can not run here yet"
-    );
-    assert!(
-        workflow.jobs["call"]
-            .unsupported(&workflow.source)
-            .is_none()
-    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod background;
 mod commands;
 mod events;
 mod exit_codes;

@@ -191,7 +191,6 @@ async fn what_can_not_run_here_is_never_a_success() {
         "  mac: {runs-on: macos-latest, steps: [{run: x}]}\n",
         "  needs-it: {needs: mac, if: always(), runs-on: self-hosted, steps: [{run: y}]}\n",
         "  docker: {runs-on: self-hosted, container: alpine, steps: [{run: x}]}\n",
-        "  background: {runs-on: self-hosted, steps: [{run: x, background: true}]}\n",
         "  other: {runs-on: self-hosted, container: '', steps: [{run: z}]}\n",
     ];
     let scene = || Scene::jobs(&jobs.concat());
@@ -199,19 +198,18 @@ async fn what_can_not_run_here_is_never_a_success() {
     assert_eq!(
         seen.jobs(),
         [
-            "background: unavailable",
             "docker: unavailable",
             "mac: unavailable",
             "needs-it: skipped",
             "other: success"
         ]
     );
-    assert_eq!((seen.ended.exit_code, seen.ended.unavailable), (3, 3));
+    assert_eq!((seen.ended.exit_code, seen.ended.unavailable), (3, 2));
     let skipping = scene()
         .adjust(|options| options.skip_unavailable = true)
         .run()
         .await;
-    assert_eq!(skipping.jobs()[3], "needs-it: success");
+    assert_eq!(skipping.jobs()[2], "needs-it: success");
     assert_eq!(skipping.ended.exit_code, 0);
 }
 

@@ -13,7 +13,7 @@ fn node(keys: &str) -> String {
 }
 
 /// A scene with the served action `o/NAME@v1` whose scripts are called `NAME-main.js` and so on.
-fn serve(scene: Scene, name: &str, keys: &str) -> Scene {
+pub fn serve(scene: Scene, name: &str, keys: &str) -> Scene {
     let mut text = node(keys);
     let mut scene = scene;
     for stage in ["main", "pre", "post"] {
@@ -26,7 +26,7 @@ fn serve(scene: Scene, name: &str, keys: &str) -> Scene {
 const ALL: &str = "  pre: pre.js\n  post: post.js\n";
 
 /// The file names of what ran.
-fn ran(seen: &Seen) -> Vec<String> {
+pub fn ran(seen: &Seen) -> Vec<String> {
     let last = |call: lrun::executor::fake::Call| {
         let path = call.command.args.last().unwrap();
         let name = std::path::Path::new(path).file_name().unwrap();
@@ -37,7 +37,7 @@ fn ran(seen: &Seen) -> Vec<String> {
 }
 
 /// A node is there for every test: its name and nothing else counts on a fake machine.
-fn with_node(scene: Scene) -> Scene {
+pub fn with_node(scene: Scene) -> Scene {
     scene.adjust(|options| {
         let folder = options.cache.join("tools/node/24.1.0/x64/bin");
         std::fs::create_dir_all(&folder).unwrap();
