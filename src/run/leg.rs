@@ -252,6 +252,10 @@ async fn tear_down(plan: &LegPlan, key: &JobKey, job: &Job) {
             },
         );
     }
+    if plan.run.stop.kill.is_cancelled() {
+        // At once: what may still be written there goes with the watchdog, when lrun is gone.
+        return;
+    }
     let directories = job.directories.clone();
     // A large tree takes its time to go; other jobs' output must not wait for it.
     match tokio::task::spawn_blocking(move || directories.remove()).await {

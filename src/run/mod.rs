@@ -371,7 +371,8 @@ impl Run {
         started: Instant,
         work: &Work,
     ) -> Ended {
-        if let Err(error) = std::fs::remove_dir_all(&self.options.directory)
+        if !self.stop.kill.is_cancelled()
+            && let Err(error) = std::fs::remove_dir_all(&self.options.directory)
             && error.kind() != std::io::ErrorKind::NotFound
         {
             let text = format!(
