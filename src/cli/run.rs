@@ -383,7 +383,8 @@ fn options(
     Ok(Options {
         root: settings.root.clone(),
         cache: settings.cache_dir.clone(),
-        directory: settings.cache_dir.join("work").join(&identity.run_id),
+        // Its own, also where runs are told to have one id.
+        directory: settings.cache_dir.join("work").join(run_number::run_id()),
         program: std::env::current_exe()
             .map_err(|error| CliError::new(format!("can not find lrun itself: {error}")))?,
         machines: machines(settings),

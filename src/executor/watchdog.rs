@@ -177,7 +177,7 @@ impl Charge {
         }
         tracking::kill_groups(self.groups);
         for directory in &self.directories {
-            // Nobody is left to hear of a failure; the sweep of the next run comes by here.
+            // Nobody is left to hear of a failure.
             drop(removal::remove_below(roots, Path::new(directory)));
         }
     }

@@ -364,3 +364,18 @@ fn the_own_checkout_never_asks_the_network() {
     assert_eq!(events.code, Some(0), "{}{}", events.stderr, events.text());
     assert!(!calls.exists(), "{:?}", fs::read_to_string(&calls));
 }
+
+#[test]
+fn runs_that_are_told_one_id_have_folders_of_their_own() {
+    let workflow = r#"
+on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    steps:
+      - run: test "$GITHUB_RUN_ID" = 5 && [[ "$PWD" != */work/5/* ]]
+"#;
+    let it = Lrun::new().workflow("ci.yml", workflow).commit();
+    let events = it.args(["push", "--env", "GITHUB_RUN_ID=5"]).events();
+    assert_eq!(events.code, Some(0), "{}{}", events.stderr, events.text());
+}
