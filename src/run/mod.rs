@@ -122,7 +122,7 @@ impl Provision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     pub conclusion: Conclusion,
-    /// Of each selected workflow.
+    /// Of each selected workflow; failure where a leg could not run here.
     pub conclusions: Vec<Conclusion>,
     /// Legs that could not run here.
     pub unavailable: usize,
@@ -411,7 +411,16 @@ impl Run {
             conclusion,
             conclusions: results
                 .iter()
-                .map(|jobs| merge(jobs.values().map(|job| job.result)))
+                // A workflow that lacks a leg may wave no deployment through.
+                .map(|jobs| {
+                    merge(jobs.values().map(|job| {
+                        if job.unavailable {
+                            Conclusion::Failure
+                        } else {
+                            job.result
+                        }
+                    }))
+                })
                 .collect(),
             unavailable,
             exit_code,

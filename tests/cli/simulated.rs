@@ -204,6 +204,29 @@ jobs:
     let red = it.events();
     assert_eq!(red.code, Some(1));
     assert_eq!(red.lines("cd"), ["CI failure refs/heads/main"]);
-    let file = it.args(["push", "--chain", "-W", ".github/workflows/ci.yml"]);
-    assert_eq!(file.events().job("cd"), "success");
+    let it = it.args(["push", "--chain", "-W", ".github/workflows/ci.yml"]);
+    assert_eq!(it.events().job("cd"), "success");
+    let it = it.workflow(
+        "ci.yml",
+        "name: CI
+on: push
+jobs:
+  ci:
+    runs-on: ubuntu-latest
+    steps:
+      - run: echo green
+  windows:
+    runs-on: windows-latest
+    steps:
+      - run: echo never
+",
+    );
+    let it = it.args(["push", "--chain"]);
+    let lacking = it.events();
+    assert_eq!(lacking.code, Some(3), "{}", lacking.stderr);
+    assert_eq!(lacking.lines("cd"), ["CI failure refs/heads/main"]);
+    let it = it.args(["push", "--chain", "--skip-unavailable"]);
+    let skipped = it.events();
+    assert_eq!(skipped.code, Some(0), "{}", skipped.stderr);
+    assert_eq!(skipped.lines("cd"), ["CI success refs/heads/main"]);
 }
