@@ -201,6 +201,8 @@ fn orphans_end_with_the_job_but_for_those_that_opt_out() {
           cat {SCRATCH}/never > /dev/null 2>&1 9> {SCRATCH}/alive &
           RUNNER_TRACKING_ID= cat {SCRATCH}/never > /dev/null 2>&1 &
           echo $! > {SCRATCH}/server
+          # Until it is cat, it is a shell with the id of the job.
+          until grep -qzx RUNNER_TRACKING_ID= /proc/$!/environ; do :; done
 ";
     let (lrun, alive) = repository(steps);
     let mut run = Running::start(&lrun);
