@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::cache::{Cache, Making, Repository, is_commit};
-use super::fetch_error::FetchError;
+use super::fetch_error::{FetchError, TokenFate};
 use super::git_command::{Call, Complaint, Credential, Git, GitError};
 use super::remote_refs::RemoteRefs;
 
@@ -389,12 +389,12 @@ impl Fetcher {
         mut attempt: impl FnMut(Option<&Credential>) -> Result<T, GitError>,
     ) -> Result<T, FetchError> {
         let mut credential = self.credential(repository);
-        let mut refused = false;
+        let mut token = TokenFate::None;
         let mut tries = 1;
         loop {
             let error = match attempt(credential) {
                 Ok(done) => {
-                    if refused {
+                    if token == TokenFate::Refused {
                         self.note_refusal(repository);
                     }
                     return Ok(done);
@@ -404,13 +404,16 @@ impl Fetcher {
             match complaint(&error) {
                 Some(Complaint::Refused | Complaint::NoRepository) if credential.is_some() => {
                     credential = None;
-                    refused = true;
+                    token = match self.led_elsewhere(repository) {
+                        Some(url) => TokenFate::Kept(url),
+                        None => TokenFate::Refused,
+                    };
                 }
                 Some(Complaint::Other) if tries < TRIES => {
                     std::thread::sleep(self.pause(tries));
                     tries += 1;
                 }
-                _ => return Err(FetchError::of(error, refused)),
+                _ => return Err(FetchError::of(error, token)),
             }
         }
     }
@@ -422,6 +425,18 @@ impl Fetcher {
         let mut all = self.options.credentials.iter();
         let found = all.find(|(server, _)| server.trim_end_matches('/') == repository.server)?;
         Some(&found.1)
+    }
+
+    /// The address that git's configuration puts in place of the repository's, if it is another server's.
+    fn led_elsewhere(&self, repository: &Repository) -> Option<String> {
+        let url = repository.url();
+        let words = ["ls-remote", "--get-url", "--", &url].map(OsStr::new);
+        let said = self.options.git.output(Call {
+            arguments: &words,
+            ..Call::default()
+        });
+        let real = String::from_utf8(said.ok()?).ok()?.trim().to_owned();
+        (!real.starts_with(&repository.server)).then_some(real)
     }
 
     fn note_refusal(&self, repository: &Repository) {

@@ -5,13 +5,24 @@ use std::sync::Arc;
 
 use super::git_command::{Complaint, GitError};
 
+/// What became of GITHUB_TOKEN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenFate {
+    /// There is none.
+    None,
+    /// The server did not like it.
+    Refused,
+    /// Git's configuration leads to this address of another server.
+    Kept(String),
+}
+
 /// To be shown after the `uses` that it is about; see [`FetchError::message`].
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum FetchError {
     #[error("repository not found")]
-    NoRepository { token_refused: bool },
+    NoRepository { token: TokenFate },
     #[error("the server does not let us read it")]
-    Refused { text: String, token_refused: bool },
+    Refused { text: String, token: TokenFate },
     #[error("no such branch or tag")]
     NoRef { near: Vec<String> },
     #[error("a shortened commit SHA")]
@@ -40,12 +51,12 @@ impl From<io::Error> for FetchError {
 
 impl From<GitError> for FetchError {
     fn from(error: GitError) -> Self {
-        Self::of(error, false)
+        Self::of(error, TokenFate::None)
     }
 }
 
 impl FetchError {
-    pub(super) fn of(error: GitError, token_refused: bool) -> Self {
+    pub(super) fn of(error: GitError, token: TokenFate) -> Self {
         match error {
             GitError::Start(error) => Self::NoGit(Arc::new(error)),
             GitError::Output(error) => Self::Cache(Arc::new(error)),
@@ -54,10 +65,10 @@ impl FetchError {
                 cached: None,
             },
             GitError::Failed { complaint, meaning } => match meaning {
-                Complaint::NoRepository => Self::NoRepository { token_refused },
+                Complaint::NoRepository => Self::NoRepository { token },
                 Complaint::Refused => Self::Refused {
                     text: complaint,
-                    token_refused,
+                    token,
                 },
                 Complaint::NoCommit => Self::NoCommit,
                 Complaint::NoRef => Self::NoRef { near: Vec::new() },
@@ -106,15 +117,27 @@ impl FetchError {
         }
     }
 
+    /// The repository has no such version, whoever asks for it.
+    pub fn is_of_the_reference(&self) -> bool {
+        matches!(
+            self,
+            Self::NoRef { .. } | Self::ShortCommit { .. } | Self::NoCommit
+        )
+    }
+
     /// How to mend it.
     pub fn help(&self) -> Option<String> {
         const TOKEN: &str =
             "a private repository needs a token: -s GITHUB_TOKEN, or --github-token gh";
         const REFUSED: &str = "the server refused GITHUB_TOKEN: a private repository needs one that is valid and may read it";
         match self {
-            Self::NoRepository { token_refused } | Self::Refused { token_refused, .. } => {
-                Some(if *token_refused { REFUSED } else { TOKEN }.to_owned())
-            }
+            Self::NoRepository { token } | Self::Refused { token, .. } => Some(match token {
+                TokenFate::None => TOKEN.to_owned(),
+                TokenFate::Refused => REFUSED.to_owned(),
+                TokenFate::Kept(url) => format!(
+                    "GITHUB_TOKEN was not sent: git's configuration (url.<base>.insteadOf) leads to {url}, and it is not that server's; a credential helper of git can have one for it"
+                ),
+            }),
             Self::NoRef { near } => match near.as_slice() {
                 [] => None,
                 [one] => Some(format!("did you mean `{one}`?")),

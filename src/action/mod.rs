@@ -16,7 +16,7 @@ mod remote_refs;
 mod remote_walk;
 
 pub use fetch::{Announce, Counts, Fetched, Network};
-pub use fetch_error::FetchError;
+pub use fetch_error::{FetchError, TokenFate};
 pub use manifest::{
     ActionInput, ActionOutput, DockerRuns, Manifest, NodeRuns, NodeVersion, Runs, find_manifest,
     read_manifest,
@@ -24,3 +24,4 @@ pub use manifest::{
 pub use node_download::{NodeDownload, NodeDownloadError};
 pub use reference::{Reference, ReferenceError, WorkflowReference};
 pub use remote::{Origin, Pins, RemoteActions, RemoteOptions, Root};
+pub use remote_walk::NO_WORKFLOW;

@@ -53,15 +53,13 @@ pub enum NodeDownloadError {
     Store { folder: PathBuf, source: io::Error },
 }
 
-impl NodeDownloadError {
-    /// How to have a Node.js all the same.
-    pub fn help(&self, tool_cache: &Path) -> String {
-        format!(
-            "install Node.js 24 so that `node` is in PATH, or unpack it as {}/node/VERSION/{}",
-            tool_cache.display(),
-            architecture()
-        )
-    }
+/// How to provide a node by hand.
+pub fn help(tool_cache: &Path) -> String {
+    format!(
+        "install Node.js 24 so that `node` is in PATH, or unpack it as {}/node/VERSION/{}",
+        tool_cache.display(),
+        architecture()
+    )
 }
 
 /// A build as the list of checksums names it.

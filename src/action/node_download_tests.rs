@@ -198,11 +198,7 @@ fn what_can_not_be_had_is_said() {
         error.to_string(),
         "Node.js 24 is not here, and --offline forbids to download it"
     );
-    assert!(
-        error
-            .help(folder.path())
-            .starts_with("install Node.js 24 so that `node` is in PATH")
-    );
+    assert!(help(folder.path()).starts_with("install Node.js 24 so that `node` is in PATH"));
     assert_eq!(site.asked(), asked);
 }
 

@@ -302,7 +302,7 @@ impl RemoteActions {
 
     fn repository(&self, owner: &str, repo: &str) -> Result<Repository, FetchError> {
         Repository::new(self.server(owner, repo), owner, repo).ok_or(FetchError::NoRepository {
-            token_refused: false,
+            token: super::fetch_error::TokenFate::None,
         })
     }
 

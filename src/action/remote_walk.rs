@@ -11,6 +11,9 @@ use crate::workflow::{
     JobKind, ReadOptions, Reading, Spanned, Step, StepKind, Token, Workflow, load, read_workflow,
 };
 
+/// Code of the diagnostic for a called workflow that its repository does not have.
+pub const NO_WORKFLOW: &str = "called-workflow";
+
 /// Nesting of actions (SPEC A-4) and of workflows (SPEC U-1).
 const MAX_DEPTH: usize = 10;
 
@@ -303,7 +306,7 @@ impl Walk<'_> {
             Runs::Composite { steps } if need.from.depth + 1 < MAX_DEPTH => {
                 self.steps(steps, &manifest.source, &need.below(origin), next);
             }
-            // GitHub says so when the step is to run (SPEC A-4).
+            // One that nests too deep makes its leg unavailable (SPEC A-4).
             Runs::Composite { .. } | Runs::Docker(_) => {}
         }
     }
@@ -338,7 +341,7 @@ impl Walk<'_> {
                     "error parsing called workflow \"{}\": workflow was not found.",
                     need.text
                 );
-                let problem = need.problem("called-workflow", message);
+                let problem = need.problem(NO_WORKFLOW, message);
                 self.found.push(problem.help(error));
             }
         }

@@ -11,7 +11,7 @@ use super::project::{self, WorkflowFile};
 use super::run::{Done, go, held_by_lock, report_diagnostics};
 use super::settings::{Settings, WorkflowChoice};
 use super::simulated;
-use crate::plan::chain::{Finished, MOST_LINKS, waiting};
+use crate::plan::chain::{Finished, MOST_LINKS, Waiting, waiting};
 use crate::plan::reusable::Library;
 use crate::plan::select::{SelectedWorkflow, Selection, jobs_of};
 use crate::repo::payload::{Made, PayloadRequest, SourceRun};
@@ -55,7 +55,25 @@ pub fn follow(settings: &Settings, environment: &Environment, first: Done) -> Re
         }
         ended = next;
     }
+    let files = project::workflows(&settings)?;
+    for source in &ended {
+        for one in waiting_for(&files, source) {
+            let file = &files[one.index].path;
+            super::complain_with(&format!(
+                "note: {file} is not started: GitHub starts no more than {MOST_LINKS} workflows in a chain\n"
+            ));
+        }
+    }
     Ok(code)
+}
+
+/// What a finished run starts.
+fn waiting_for(files: &[WorkflowFile], source: &SourceRun) -> Vec<Waiting> {
+    let (Some(name), Some(head_branch)) = (&source.name, &source.head_branch) else {
+        return Vec::new();
+    };
+    let candidates: Vec<_> = files.iter().map(WorkflowFile::candidate).collect();
+    waiting(&candidates, &Finished { name, head_branch })
 }
 
 /// The runs that a finished workflow starts, one for each activity type.
@@ -64,13 +82,9 @@ fn occasions(
     environment: &Environment,
     source: &SourceRun,
 ) -> Result<Vec<Occasion>, CliError> {
-    let (Some(name), Some(head_branch)) = (&source.name, &source.head_branch) else {
-        return Ok(Vec::new());
-    };
     let files = project::workflows(settings)?;
-    let candidates: Vec<_> = files.iter().map(WorkflowFile::candidate).collect();
     let mut by_activity: IndexMap<String, Vec<usize>> = IndexMap::new();
-    for waiting in waiting(&candidates, &Finished { name, head_branch }) {
+    for waiting in waiting_for(&files, source) {
         let indices = by_activity.entry(waiting.activity).or_default();
         indices.push(waiting.index);
     }

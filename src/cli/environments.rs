@@ -127,7 +127,6 @@ fn defaults(root: &Path) -> Vec<Source> {
             .find_map(|(kind, _, start)| Some((*kind, rest(start)?)));
         if let Some((kind, environment)) = kind
             && !environment.ends_with('~')
-            && entry.path().is_file()
         {
             sources.push(Source {
                 environment: environment.to_owned(),

@@ -124,22 +124,23 @@ impl Checker<'_> {
             let StepKind::Uses { uses, .. } = &step.kind else {
                 continue;
             };
-            let Ok(Reference::Local(path) | Reference::SelfRepository(path)) = uses.value.parse()
-            else {
+            let reference = uses.value.parse();
+            let Ok(Reference::Local(path) | Reference::SelfRepository(path)) = &reference else {
                 continue;
             };
-            let folder = self.settings.root.join(&path);
+            let folder = self.settings.root.join(path);
             let Some(manifest) = find_manifest(&folder) else {
-                self.diagnostics.push(
-                    Diagnostic::warning(
-                        "missing-action",
-                        format!("There is no action in '{}'", uses.value),
-                    )
-                    .at(&workflow.source, uses.span)
-                    .help(
+                let message = format!("There is no action in '{}'", uses.value);
+                // `$/` is the commit's own, whatever the steps of the job do (SPEC A-5).
+                let found = if matches!(reference, Ok(Reference::SelfRepository(_))) {
+                    Diagnostic::error("missing-action", message)
+                        .help("an action is a folder with an action.yml")
+                } else {
+                    Diagnostic::warning("missing-action", message).help(
                         "an action is a folder with an action.yml; a step of the job may make it",
-                    ),
-                );
+                    )
+                };
+                self.diagnostics.push(found.at(&workflow.source, uses.span));
                 continue;
             };
             let is_manifest = manifest

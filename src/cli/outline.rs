@@ -52,7 +52,7 @@ pub fn render(
         if !narrowed.narrow(job) {
             return Err(CliError::new(format!("no workflow has a job '{job}'")));
         }
-        return Ok(plan::render(&narrowed, plan::Format::Json));
+        return Ok(plan::why_json(&narrowed));
     }
     if command == CommandKind::Plan
         && let Some(job) = &settings.why

@@ -6,26 +6,37 @@ use serde_json::{Map, Value, json};
 
 pub use super::list::Format;
 use super::list::{aligned, pretty};
-use crate::plan::outline::{JobOutline, LegOutline, Legs, Outline, Unavailable, WorkflowOutline};
+use crate::plan::outline::{
+    ConditionOutline, JobOutline, LegOutline, Legs, Outline, Unavailable, WorkflowOutline,
+};
 
 /// Draws the plan.
 pub fn render(outline: &Outline, format: Format) -> String {
     match format {
         Format::Text => text(outline),
-        Format::Json => pretty(&json!({
-            "event": outline.event,
-            "reason": outline.reason,
-            "workflows": outline.workflows.iter().map(workflow).collect::<Vec<_>>(),
-        })),
+        Format::Json => json_of(outline, WorkflowOutline::started_jobs),
     }
 }
 
-fn workflow(workflow: &WorkflowOutline) -> Value {
-    let jobs: &[JobOutline] = if workflow.triggered {
-        &workflow.jobs
-    } else {
-        &[]
-    };
+/// The same form with all that is known of one job, also where its workflow is left out.
+pub fn why_json(outline: &Outline) -> String {
+    json_of(outline, |workflow| &workflow.jobs)
+}
+
+fn json_of(outline: &Outline, jobs: fn(&WorkflowOutline) -> &[JobOutline]) -> String {
+    let workflows: Vec<Value> = outline
+        .workflows
+        .iter()
+        .map(|each| workflow(each, jobs(each)))
+        .collect();
+    pretty(&json!({
+        "event": outline.event,
+        "reason": outline.reason,
+        "workflows": workflows,
+    }))
+}
+
+fn workflow(workflow: &WorkflowOutline, jobs: &[JobOutline]) -> Value {
     let mut value = json!({
         "file": workflow.file,
         "name": workflow.name,
@@ -56,6 +67,13 @@ fn job(job: &JobOutline) -> Value {
             Legs::Dynamic => json!("dynamic"),
         },
     );
+    if let Some(found) = &job.condition {
+        set("condition", condition(found));
+    }
+    if !job.idle_steps.is_empty() {
+        let step = |(name, found): &(String, ConditionOutline)| json!({ "name": name, "condition": condition(found) });
+        set("idle_steps", job.idle_steps.iter().map(step).collect());
+    }
     if let Some(reason) = &job.skipped {
         set("skipped", json!(reason));
     }
@@ -66,6 +84,10 @@ fn job(job: &JobOutline) -> Value {
         set("fails", json!(reason));
     }
     Value::Object(value)
+}
+
+fn condition(condition: &ConditionOutline) -> Value {
+    json!({ "text": condition.text, "verdict": condition.verdict, "trace": condition.trace })
 }
 
 fn leg(leg: &LegOutline) -> Value {
@@ -278,9 +300,7 @@ pub fn why(outline: &Outline, job: &str) -> Option<String> {
         }
         if let Some(condition) = &found.condition {
             let _ = writeln!(out, "  if: {} → {}", condition.text, condition.verdict);
-            for line in condition.trace.lines() {
-                let _ = writeln!(out, "    {line}");
-            }
+            explain_parts(&mut out, condition);
         }
         if !found.needs.is_empty() {
             let _ = writeln!(out, "  needs: {}", found.needs.join(", "));
@@ -296,10 +316,31 @@ pub fn why(outline: &Outline, job: &str) -> Option<String> {
                 let reason = found.fails.as_deref().unwrap_or_default();
                 let _ = writeln!(out, "  it fails at once: {reason}");
             }
-            None => explain_legs(&mut out, found),
+            None => {
+                explain_legs(&mut out, found);
+                explain_steps(&mut out, found);
+            }
         }
     }
     (!out.is_empty()).then_some(out)
+}
+
+fn explain_parts(out: &mut String, condition: &ConditionOutline) {
+    for line in condition.trace.lines() {
+        let _ = writeln!(out, "    {line}");
+    }
+    if condition.trace.contains("→ null") && condition.verdict == "known only during the run" {
+        let _ = writeln!(out, "    (as it stands before the run)");
+    }
+}
+
+/// Steps that would not run; the `if` of the others is true, or known only during the run.
+fn explain_steps(out: &mut String, job: &JobOutline) {
+    for (name, condition) in &job.idle_steps {
+        let _ = writeln!(out, "  its step '{name}' would not run");
+        let _ = writeln!(out, "  if: {} → {}", condition.text, condition.verdict);
+        explain_parts(out, condition);
+    }
 }
 
 fn explain_legs(out: &mut String, job: &JobOutline) {

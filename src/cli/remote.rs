@@ -1,6 +1,6 @@
 //! Before the first step: the actions and workflows of other repositories, the lock file's commits, a node that fits.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -13,11 +13,14 @@ use crate::action::local::LocalRepository;
 use crate::action::lock::{RemoteUse, WorkflowUses};
 use crate::action::node_download::{self, NodeDownload};
 use crate::action::{
-    Announce, Network, Origin, Pins, Reference, RemoteActions, RemoteOptions, Root, find_manifest,
+    Announce, NO_WORKFLOW, Network, Origin, Pins, Reference, RemoteActions, RemoteOptions, Root,
+    find_manifest,
 };
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::executor::node;
+use crate::plan::reusable::MAX_FILES;
 use crate::run::Selected;
+use crate::workflow::reusable::{CallRules, check_calls};
 use crate::workflow::{Token, TokenKind, load};
 
 /// Another address for Node.js: a mirror with the folders of nodejs.org/dist.
@@ -31,6 +34,8 @@ pub struct Remote {
     pub missing: Vec<Diagnostic>,
     /// What the lock file does not cover: nothing may run.
     pub refused: Vec<Diagnostic>,
+    /// Calls that do not fit the workflows that they call: GitHub would not start the run.
+    pub miscalled: Vec<Diagnostic>,
     pub notes: Vec<String>,
 }
 
@@ -79,7 +84,15 @@ pub fn prepare(
     let served = |reference: &Reference, with: Option<&Token>| {
         !settings.real_checkout && is_own_checkout(reference, with, &own)
     };
-    let missing = actions.prepare(&roots, &served);
+    let (mut miscalled, missing): (Vec<_>, Vec<_>) = actions
+        .prepare(&roots, &served)
+        .into_iter()
+        .partition(|one| one.code == NO_WORKFLOW);
+    for problem in miscalls(occasion, selected, &actions) {
+        if !miscalled.contains(&problem) {
+            miscalled.push(problem);
+        }
+    }
     let refused = uncovered(settings, selected, gate, &actions);
     let mut notes = actions.notes();
     if refused.is_empty() {
@@ -92,8 +105,49 @@ pub fn prepare(
         actions,
         missing,
         refused,
+        miscalled,
         notes,
     }
+}
+
+/// Judges the calls of workflows of other repositories as those of the own are judged when they are read (SPEC 11).
+fn miscalls(
+    occasion: &Occasion,
+    selected: &[Selected],
+    actions: &RemoteActions,
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for one in selected {
+        // Where the file stands that calls; those that are not here are of the own repository.
+        let mut origins: HashMap<String, Origin> = HashMap::new();
+        let mut find = |uses: &str, file: &SourceFile| {
+            let origin = origins.get(&file.path);
+            if origin.is_none()
+                && let Some(reading) = occasion.called.reading(uses)
+            {
+                return Some(Arc::clone(reading));
+            }
+            let (origin, reading) = actions.workflow(origin, one.pins.as_ref(), uses)?;
+            if let Some(workflow) = &reading.workflow {
+                origins.insert(workflow.source.path.clone(), origin);
+            }
+            Some(reading)
+        };
+        let mut problems = check_calls(&one.workflow, CallRules::default(), &mut find);
+        if occasion.called.iter().count() + origins.len() > MAX_FILES {
+            let message = format!(
+                "more than {MAX_FILES} called workflows in one run, which is GitHub's limit"
+            );
+            let source = &one.workflow.source;
+            problems.push(
+                Diagnostic::error("called-workflow", message)
+                    .at(source, crate::diagnostic::Span::default()),
+            );
+        }
+        found.extend(problems);
+    }
+    found.retain(Diagnostic::is_error);
+    found
 }
 
 /// Whether lrun does a checkout by itself. One whose repository is known only when it runs may be another's.
@@ -254,7 +308,7 @@ fn provide_node(settings: &Settings, actions: &RemoteActions) -> Vec<String> {
     };
     match download.provide(24, &announce) {
         Ok(_) => Vec::new(),
-        // The step that needs it fails, with what was found here.
-        Err(error) => vec![format!("{error}; {}", error.help(&tools))],
+        // The leg that needs it is unavailable.
+        Err(error) => vec![format!("{error}; {}", node_download::help(&tools))],
     }
 }

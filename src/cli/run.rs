@@ -17,7 +17,7 @@ use super::settings::{self, Color, PlatformTarget, Settings, Workspace};
 use super::values::InputSource;
 use super::{chain, complain_with, environments, outline, project, remote};
 use crate::action::RemoteActions;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::event::Listener;
 use crate::executor::Stop;
 use crate::expr::Value;
@@ -94,9 +94,19 @@ pub fn go(
             "the lock file does not cover what the workflows use",
         ));
     }
-    if !settings.quiet && settings.offline {
+    if !remote.miscalled.is_empty() {
+        draw(settings, &remote.miscalled);
+        return Err(CliError::new(
+            "a workflow of another repository can not be called like this",
+        ));
+    }
+    if !settings.quiet {
         // Each leg names the first thing that it misses; these are all.
-        draw(settings, &remote.missing);
+        let told = remote.missing.iter().map(|one| Diagnostic {
+            severity: Severity::Warning,
+            ..one.clone()
+        });
+        draw(settings, &told.collect::<Vec<_>>());
     }
     let options = options(settings, environment, occasion, Arc::clone(&remote.actions))?;
     if !selected.is_empty() {

@@ -248,6 +248,15 @@ impl Settings {
         if sources.is_on("insecure-secrets") {
             sources.warn("--insecure-secrets: secrets are masked all the same");
         }
+        if settings.github_instance.is_none()
+            && !(settings.from_github.is_empty() && settings.from_github_token.is_none())
+        {
+            sources.warn(
+                "--replace-ghe-…: no effect without --github-instance: all comes from github.com",
+            );
+        } else if settings.from_github.is_empty() && settings.from_github_token.is_some() {
+            sources.warn("--replace-ghe-action-token-with-github-com: no effect without --replace-ghe-action-with-github-com");
+        }
         settings.typed = sources.typed();
         settings.files = sources.files;
         settings.notices = sources.notices;

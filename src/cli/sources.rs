@@ -393,6 +393,16 @@ fn verify(flag: &Flag, value: &str, origin: &Origin) -> Result<(), CliError> {
         return Err(CliError::new("`--backend docker` is not built yet")
             .hint("`--backend host` runs jobs on this machine"));
     }
+    if long == "github-instance" && !is_host(value) {
+        return Err(CliError::new(format!(
+            "`--{long}` is the name of a server, such as github.example.com, not `{value}`"
+        )));
+    }
+    if long == "replace-ghe-action-with-github-com" && !is_repository(value) {
+        return Err(CliError::new(format!(
+            "`--{long}` is OWNER/REPO, without a path or a ref, not `{value}`"
+        )));
+    }
     if !flag.choices.is_empty() && !flag.choices.contains(&value) {
         let choices = flag.choices.join(", ");
         return Err(
@@ -406,6 +416,22 @@ fn verify(flag: &Flag, value: &str, origin: &Origin) -> Result<(), CliError> {
         )));
     }
     Ok(())
+}
+
+/// A host with a port, or an address with a scheme.
+fn is_host(text: &str) -> bool {
+    let host = text.split_once("://").map_or(text, |(_, host)| host);
+    let host = host.trim_end_matches('/');
+    !host.is_empty()
+        && host
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c))
+}
+
+fn is_repository(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(owner, repo)| {
+        !owner.is_empty() && !repo.is_empty() && !repo.contains(['/', '@'])
+    })
 }
 
 enum ConfigFile {

@@ -4,6 +4,7 @@
 
 pub mod fake;
 pub mod find;
+mod follow;
 mod group;
 pub mod host;
 mod lines;
@@ -14,6 +15,7 @@ pub mod watchdog;
 
 use std::ffi::OsString;
 use std::future::Future;
+use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 
@@ -93,10 +95,25 @@ pub enum ExecError {
     #[error("'{}' is being written to by another process and can not be executed: text file busy", .0.display())]
     Busy(PathBuf),
     #[error("can not start '{}': {source}", program.display())]
-    Start {
-        program: PathBuf,
-        source: std::io::Error,
-    },
+    Start { program: PathBuf, source: io::Error },
     #[error("can not follow a process: {0}")]
-    Wait(#[from] std::io::Error),
+    Wait(#[from] io::Error),
+}
+
+impl ExecError {
+    /// The system says ENOENT for a missing program, interpreter and directory alike.
+    fn of_start(command: &Command, source: io::Error) -> Self {
+        let program = command.program.clone();
+        if !command.cwd.is_dir() {
+            return Self::NoDirectory(command.cwd.clone());
+        }
+        let exists = || program.components().count() > 1 && command.cwd.join(&program).exists();
+        match source.kind() {
+            io::ErrorKind::NotFound if exists() => Self::NoInterpreter(program),
+            io::ErrorKind::NotFound => Self::NoProgram(program),
+            io::ErrorKind::PermissionDenied => Self::NotExecutable(program),
+            io::ErrorKind::ExecutableFileBusy => Self::Busy(program),
+            _ => Self::Start { program, source },
+        }
+    }
 }

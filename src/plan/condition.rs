@@ -95,12 +95,16 @@ pub enum Decision {
     Never,
     /// Depends on what is known only during the run.
     Open,
+    /// Can not be evaluated: the job fails with that.
+    Fails,
 }
 
 /// The decision with the values that led to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
     pub decision: Decision,
+    /// What is wrong with a condition that can not be evaluated.
+    pub error: Option<String>,
     /// Every part with its value, under the assumption that decided.
     pub trace: Trace,
 }
@@ -122,12 +126,14 @@ pub fn judge(condition: &Expr, known: &Known, skipped_before: bool, has_needs: b
     if open {
         return Judgement {
             decision: Decision::Open,
+            error: None,
             trace,
         };
     }
     let truthy = |result: &Result<Value, _>| result.as_ref().is_ok_and(Value::is_truthy);
-    // One that fails does so during the run, loudly.
-    let decision = if result.is_err() || truthy(&result) {
+    let decision = if result.is_err() {
+        Decision::Fails
+    } else if truthy(&result) {
         Decision::Runs
     } else {
         let later = assumptions[1..].iter().copied().find(|before| {
@@ -136,7 +142,12 @@ pub fn judge(condition: &Expr, known: &Known, skipped_before: bool, has_needs: b
         });
         later.map_or(Decision::Never, Decision::OnlyAfter)
     };
-    Judgement { decision, trace }
+    let error = result.err().map(|error| error.to_string());
+    Judgement {
+        decision,
+        error,
+        trace,
+    }
 }
 
 /// True where every part that names the context was passed over.

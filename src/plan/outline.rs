@@ -49,6 +49,8 @@ pub struct JobOutline {
     /// `runs-on` as written.
     pub runs_on: RunsOn,
     pub condition: Option<ConditionOutline>,
+    /// Its steps that are known not to run, by name.
+    pub idle_steps: Vec<(String, ConditionOutline)>,
     /// Why it does not run, where that is known.
     pub skipped: Option<String>,
     /// Why it can not run here, with the way to mend it.
@@ -58,6 +60,13 @@ pub struct JobOutline {
     /// The file and line where it stands.
     pub file: String,
     pub line: usize,
+}
+
+impl WorkflowOutline {
+    /// Its jobs, unless it is left out.
+    pub fn started_jobs(&self) -> &[JobOutline] {
+        if self.triggered { &self.jobs } else { &[] }
+    }
 }
 
 impl JobOutline {

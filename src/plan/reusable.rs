@@ -55,7 +55,8 @@ impl Library {
         self.readings.contains_key(path)
     }
 
-    fn reading(&self, uses: &str) -> Option<&Arc<Reading>> {
+    /// What a `uses` names, if it was read, with errors or without.
+    pub fn reading(&self, uses: &str) -> Option<&Arc<Reading>> {
         match callee(uses) {
             Callee::Local(path) => self.readings.get(&path),
             Callee::Remote(_) => None,

@@ -25,6 +25,7 @@ pub struct JobSummary {
     /// How the job ended.
     pub end: Option<EventKind>,
     /// Of the steps that run.
+    started: bool,
     open: OpenSteps<Told>,
     /// Last lines of the steps that had no end when the job ended.
     last: Vec<String>,
@@ -86,6 +87,7 @@ impl JobSummary {
     pub fn observe(&mut self, step: Option<&StepKey>, kind: &EventKind) {
         let outer = step.is_none_or(|step| step.nested.is_empty());
         match (kind, step) {
+            (EventKind::JobStarted { .. }, _) => self.started = true,
             (EventKind::StepOutput { text, .. }, Some(step)) => {
                 self.open.of(step).tail.push(text);
             }
@@ -167,6 +169,11 @@ impl JobSummary {
         for line in &self.last {
             _ = writeln!(text, "    {}", tame(line));
         }
+    }
+
+    /// Nothing of it began or ended: a call that waited, whose jobs have lines of their own.
+    pub fn is_idle(&self) -> bool {
+        !self.started && self.end.is_none()
     }
 
     /// The job's line in the list of all.

@@ -98,7 +98,7 @@ impl Summary {
             return;
         }
         _ = writeln!(text, "\n{}", colors.paint(Tint::Bold, "Summary"));
-        for (key, job) in self.jobs.iter() {
+        for (key, job) in self.jobs.iter().filter(|(_, job)| !job.is_idle()) {
             _ = writeln!(text, "  {}", job.row(&self.name(key), colors));
         }
     }

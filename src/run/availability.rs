@@ -1,20 +1,18 @@
 //! Whether a leg can run here, known before it starts (DESIGN 7 "Machines").
 
 use super::Run;
+use super::composite::{self, MAX_DEPTH};
 use super::context::{Contexts, Status};
 use super::invocation::Invocation;
 use super::job::env_value;
 use super::remote::RemoteName;
-use super::uses::read_action;
+use super::uses::{Resolved, Served, Unreadable, read_action};
 use crate::action::{Reference, Runs};
 use crate::diagnostic::Span;
 use crate::event::Conclusion;
 use crate::expr::Reference as ExprReference;
 use crate::workflow::evaluate::{EvalError, Evaluator};
 use crate::workflow::{Step, StepKind, StepsJob, Token};
-
-/// Nesting of actions that is looked through.
-const MAX_DEPTH: usize = 10;
 
 /// Why a leg can not run on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,12 +35,49 @@ pub(super) fn obstacle(
     if let Some(found) = services(job, evaluator)? {
         return Ok(Some(found));
     }
-    Ok(job
-        .steps
+    let looked = |step: &Step| {
+        let may = if may_run(run, invocation, job, step, evaluator) {
+            May::Run
+        } else if is_guarded(step) {
+            return None;
+        } else {
+            May::NotRun
+        };
+        step_obstacle(run, invocation, step, may)
+    };
+    Ok(job.steps.iter().flat_map(acting).find_map(looked))
+}
+
+/// Whether a step may run, as far as it is known before the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum May {
+    Run,
+    /// GitHub fetches and reads its action all the same (SPEC A-1).
+    NotRun,
+}
+
+/// What an action needs that is not here.
+#[derive(Debug)]
+struct Obstacle {
+    reason: String,
+    help: String,
+    /// GitHub would not have it either, so it fails the job there whatever the step's `if`.
+    everywhere: bool,
+}
+
+/// Whether people keep a step from running locally (`if: ${{ !env.ACT }}`).
+fn is_guarded(step: &Step) -> bool {
+    step.condition
+        .expr
+        .references()
         .iter()
-        .flat_map(acting)
-        .filter(|step| may_run(run, invocation, job, step, evaluator))
-        .find_map(|step| step_obstacle(run, invocation, step)))
+        .any(|reference| match reference {
+            ExprReference::Value { path, .. } => {
+                let name = path.join(".").to_ascii_lowercase();
+                ["env.act", "env.lrun", "github.actor"].contains(&name.as_str())
+            }
+            ExprReference::Function { .. } => false,
+        })
 }
 
 const NO_DOCKER: &str = "lrun can not use Docker yet; move this job out of the selection with -j, or pass --skip-unavailable";
@@ -78,7 +113,7 @@ fn services(job: &StepsJob, evaluator: &Evaluator) -> Result<Option<Unavailable>
         }))
 }
 
-fn step_obstacle(run: &Run, invocation: &Invocation, step: &Step) -> Option<Unavailable> {
+fn step_obstacle(run: &Run, invocation: &Invocation, step: &Step, may: May) -> Option<Unavailable> {
     match &step.kind {
         StepKind::Run { .. }
         | StepKind::Wait(_)
@@ -86,12 +121,14 @@ fn step_obstacle(run: &Run, invocation: &Invocation, step: &Step) -> Option<Unav
         | StepKind::Cancel(_)
         | StepKind::Parallel(_) => None,
         StepKind::Uses { uses, with } => {
-            let at = |(reason, help)| Unavailable {
+            let at = |found: Obstacle| Unavailable {
                 span: uses.span,
-                reason,
-                help,
+                reason: found.reason,
+                help: found.help,
             };
-            action_obstacle(run, invocation, (&uses.value, with.as_ref()), 0).map(at)
+            action_obstacle(run, invocation, (&uses.value, with.as_ref()), None)
+                .filter(|found| may == May::Run || found.everywhere)
+                .map(at)
         }
     }
 }
@@ -164,82 +201,178 @@ fn may_run(
     })
 }
 
-/// What an action needs that is not here: reason and help.
+/// The action in whose manifest a `uses` stands.
+struct Within<'a> {
+    outer: Option<&'a Within<'a>>,
+    uses: &'a str,
+    /// The repository that it is of.
+    served: Option<&'a Served>,
+}
+
+impl Within<'_> {
+    fn depth(&self) -> usize {
+        1 + self.outer.map_or(0, Within::depth)
+    }
+
+    /// How one gets there from the step: `a@v1 → b@v1`.
+    fn chain(&self, uses: &str) -> String {
+        match self.outer {
+            Some(outer) => format!("{} → {uses}", outer.chain(self.uses)),
+            None => format!("{} → {uses}", self.uses),
+        }
+    }
+}
+
+/// What an action needs that is not here.
 fn action_obstacle(
     run: &Run,
     invocation: &Invocation,
     (uses, with): (&str, Option<&Token>),
-    depth: usize,
-) -> Option<(String, String)> {
-    if depth >= MAX_DEPTH {
-        return None;
-    }
+    within: Option<&Within<'_>>,
+) -> Option<Obstacle> {
+    let chained = |reason: String| match within {
+        Some(within) => format!("{reason} ({})", within.chain(uses)),
+        None => reason,
+    };
+    let everywhere = |reason: String, help: String| {
+        Some(Obstacle {
+            reason: chained(reason),
+            help,
+            everywhere: true,
+        })
+    };
     let Ok(reference) = uses.parse::<Reference>() else {
         return None;
     };
-    let action = match reference {
+    let action = match &reference {
         Reference::Docker(image) => {
-            return Some((
-                format!("the step runs the image {image}, and there is no Docker engine"),
-                NO_DOCKER.to_owned(),
-            ));
+            return Some(Obstacle {
+                reason: chained(format!(
+                    "the step runs the image {image}, and there is no Docker engine"
+                )),
+                help: NO_DOCKER.to_owned(),
+                everywhere: false,
+            });
         }
         // A step of the job may make or change it: what is not there now is no obstacle.
-        Reference::Local(path) => read_action(run, run.options.root.join(path), uses, None),
+        Reference::Local(path) => read_action(run, run.options.root.join(path), uses, None).ok()?,
         Reference::SelfRepository(path) => {
-            read_action(run, run.options.root.join(path), uses, None)
+            match own_action(run, invocation, (path, uses), within)? {
+                Ok(action) => action,
+                Err(found) => return everywhere(found.message, found.help),
+            }
         }
-        Reference::Remote {
-            owner,
-            repo,
-            path,
-            git_ref,
-        } => {
+        Reference::Remote { .. } => match remote_action(run, invocation, &reference, uses, with)? {
+            Ok(action) => action,
+            Err(found) => {
+                return Some(Obstacle {
+                    reason: chained(found.reason),
+                    ..found
+                });
+            }
+        },
+    };
+    match &action.manifest.runs {
+        Runs::Docker(_) => Some(Obstacle {
+            reason: chained(format!(
+                "the action {uses} runs in Docker, and there is no Docker engine"
+            )),
+            help: NO_DOCKER.to_owned(),
+            everywhere: false,
+        }),
+        Runs::Composite { steps } => {
+            let inner = Within {
+                outer: within,
+                uses,
+                served: action.served.as_ref(),
+            };
+            // GitHub looks into actions before the first step, whatever the conditions on the way (SPEC A-4).
+            if inner.depth() > MAX_DEPTH {
+                return everywhere(
+                    composite::too_deep(),
+                    "an action that leads back to itself has no end; others can be flattened"
+                        .to_owned(),
+                );
+            }
+            steps.iter().find_map(|step| match &step.kind {
+                StepKind::Uses { uses, with } => {
+                    let inner_uses = (uses.value.as_str(), with.as_ref());
+                    action_obstacle(run, invocation, inner_uses, Some(&inner))
+                }
+                _ => None,
+            })
+        }
+        Runs::Node(node) => run.no_node(node.version).map(|(reason, help)| Obstacle {
+            reason: chained(reason),
+            help,
+            everywhere: false,
+        }),
+    }
+}
+
+/// `$/path`: of the repository whose file says so, at its commit; no step of the job can make it (SPEC A-5).
+fn own_action(
+    run: &Run,
+    invocation: &Invocation,
+    (path, uses): (&str, &str),
+    within: Option<&Within<'_>>,
+) -> Option<Result<Resolved, Unreadable>> {
+    let served = match (within.and_then(|within| within.served), &invocation.origin) {
+        (Some(served), _) => served.clone(),
+        (None, Some(origin)) => {
             let name = RemoteName {
-                owner: &owner,
-                repo: &repo,
-                path: path.as_deref(),
-                git_ref: &git_ref,
+                owner: &origin.owner,
+                repo: &origin.repo,
+                path: None,
+                git_ref: &origin.git_ref,
             };
-            if run.is_own_checkout(name, with) {
-                return None;
-            }
-            let served = match run.served(invocation, name, None) {
-                Ok(served) => served,
-                Err(missing) => {
-                    let stand_in = format!(
-                        "serve it from a folder: --local-repository {owner}/{repo}@{git_ref}=FOLDER"
-                    );
-                    let help = match missing.help {
-                        Some(help) => format!("{help}; or {stand_in}"),
-                        None => stand_in,
-                    };
-                    return Some((missing.reason, help));
-                }
+            run.served(invocation, name, None).ok()?
+        }
+        (None, None) => Served {
+            root: run.options.root.clone(),
+            repository: run.options.identity.repository.clone(),
+            git_ref: invocation.event.sha.clone(),
+            own: true,
+        },
+    };
+    Some(read_action(run, served.root.join(path), uses, Some(served)))
+}
+
+/// An action of another repository; nothing where lrun does its work.
+fn remote_action(
+    run: &Run,
+    invocation: &Invocation,
+    reference: &Reference,
+    uses: &str,
+    with: Option<&Token>,
+) -> Option<Result<Resolved, Obstacle>> {
+    let name = RemoteName::of(reference)?;
+    if run.is_own_checkout(name, with) {
+        return None;
+    }
+    let served = match run.served(invocation, name, None) {
+        Ok(served) => served,
+        Err(missing) => {
+            let stand_in = format!(
+                "serve it from a folder: --local-repository {}/{}@{}=FOLDER",
+                name.owner, name.repo, name.git_ref
+            );
+            let help = match missing.help {
+                Some(help) => format!("{help}; or {stand_in}"),
+                None => stand_in,
             };
-            let directory = served.root.join(path.unwrap_or_default());
-            match read_action(run, directory, uses, Some(served)) {
-                Ok(action) => Ok(action),
-                Err(message) => {
-                    return Some((
-                        format!("the action {uses} can not be read: {message}"),
-                        "an action is a folder with an action.yml or a Dockerfile".to_owned(),
-                    ));
-                }
-            }
+            return Some(Err(Obstacle {
+                reason: missing.reason,
+                help,
+                everywhere: missing.everywhere,
+            }));
         }
     };
-    match &action.ok()?.manifest.runs {
-        Runs::Docker(_) => Some((
-            format!("the action {uses} runs in Docker, and there is no Docker engine"),
-            NO_DOCKER.to_owned(),
-        )),
-        Runs::Composite { steps } => steps.iter().find_map(|step| match &step.kind {
-            StepKind::Uses { uses, with } => {
-                action_obstacle(run, invocation, (&uses.value, with.as_ref()), depth + 1)
-            }
-            _ => None,
-        }),
-        Runs::Node(_) => None,
-    }
+    let directory = served.root.join(name.path.unwrap_or_default());
+    let action = read_action(run, directory, uses, Some(served));
+    Some(action.map_err(|found| Obstacle {
+        reason: format!("the action {uses} can not be read: {}", found.message),
+        help: found.help,
+        everywhere: true,
+    }))
 }

@@ -43,7 +43,17 @@ pub(super) async fn run(
     let Some(_slot) = plan.matrix_slot().await else {
         return plan.give_up(&key);
     };
-    let results = schedule::run_jobs(Arc::clone(&plan.run), Arc::clone(&invocation)).await;
+    let jobs = schedule::run_jobs(Arc::clone(&plan.run), Arc::clone(&invocation));
+    tokio::pin!(jobs);
+    // A call that goes on in a cancelled run is of a run that is cancelled: its jobs are asked one by one (SPEC E-66).
+    let results = tokio::select! {
+        biased;
+        results = &mut jobs => results,
+        () = plan.invocation.cancel.cancelled() => {
+            invocation.cancel.cancel();
+            jobs.await
+        }
+    };
     finish(plan, &key, &called, &invocation, &results)
 }
 
@@ -146,7 +156,7 @@ fn prepare(
         name_prefix: format!("{} / ", key.key),
         id_prefix: format!("{}.", key.id),
         label: Arc::clone(&outer.label),
-        cancel: plan.cancel.clone(),
+        cancel: plan.cancel.child_token(),
         depth: outer.depth + 1,
         within: Vec::new(),
         group: OnceLock::new(),

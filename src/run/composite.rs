@@ -16,7 +16,15 @@ use crate::workflow::Step;
 use crate::workflow::evaluate::Evaluator;
 
 /// Nesting allowed (SPEC A-4).
-const MAX_DEPTH: usize = 10;
+pub(super) const MAX_DEPTH: usize = 10;
+
+/// In the runner's words, which counts from 0.
+pub(super) fn too_deep() -> String {
+    format!(
+        "Composite action depth exceeded max depth {}",
+        MAX_DEPTH - 1
+    )
+}
 
 /// The scope that a step runs in. A composite action opens a new one.
 #[derive(Debug)]
@@ -41,8 +49,6 @@ struct ActionScope {
     served: Option<Served>,
     source: Arc<SourceFile>,
     depth: usize,
-    /// Whether every enclosing step goes on when the job is cancelled.
-    survives: bool,
 }
 
 impl Frame {
@@ -101,10 +107,6 @@ impl Frame {
         self.action.as_ref().map_or(0, |action| action.depth)
     }
 
-    pub fn survives_cancel(&self) -> bool {
-        self.action.as_ref().is_none_or(|action| action.survives)
-    }
-
     /// Puts this scope's fields into `github` (SPEC A-62).
     pub fn apply(&self, github: &mut Object) {
         let Some(action) = &self.action else {
@@ -131,7 +133,6 @@ pub(super) struct Outer<'a> {
     pub env: &'a IndexMap<String, String>,
     pub inputs: &'a IndexMap<String, String>,
     pub deadline: Option<Instant>,
-    pub survives: bool,
 }
 
 impl Job {
@@ -139,8 +140,7 @@ impl Job {
     pub fn open(&self, frame: &Frame, action: &Resolved, outer: Outer<'_>) -> Option<Frame> {
         let depth = frame.depth() + 1;
         if depth > MAX_DEPTH {
-            let message = format!("Composite action depth exceeded max depth {MAX_DEPTH}");
-            self.say(Some(outer.key), Level::Error, &message);
+            self.say(Some(outer.key), Level::Error, &too_deep());
             return None;
         }
         let inputs = outer
@@ -161,7 +161,6 @@ impl Job {
                 served: action.served.clone(),
                 source: Arc::clone(&action.source),
                 depth,
-                survives: outer.survives,
             }),
         })
     }

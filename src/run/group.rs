@@ -126,7 +126,7 @@ impl Invocation {
         Terms::evaluate(&evaluator, key)
     }
 
-    /// `run-name`, evaluated (SPEC W-41); none is the empty text.
+    /// `run-name`, evaluated, or what stands for a blank one (SPEC W-41); without one it is the empty text.
     pub fn run_name(&self) -> Result<String, EvalError> {
         let Some(name) = &self.workflow.run_name else {
             return Ok(String::new());
@@ -136,7 +136,24 @@ impl Invocation {
             context: &contexts,
             source: &self.workflow.source,
         };
-        evaluator.string(name)
+        let name = evaluator.string(name)?;
+        Ok(if name.trim().is_empty() {
+            self.title()
+        } else {
+            name
+        })
+    }
+
+    /// What the event is about: the message of the head commit, the title of the pull request.
+    fn title(&self) -> String {
+        let payload = &self.event.payload;
+        let text = |object: &str, field: &str| {
+            let found = payload.get(object)?.get(field)?.as_str()?;
+            found.lines().next().map(str::to_owned)
+        };
+        text("head_commit", "message")
+            .or_else(|| text("pull_request", "title"))
+            .unwrap_or_default()
     }
 
     /// A workflow that can not start.

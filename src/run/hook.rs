@@ -35,8 +35,14 @@ pub struct HookCommand {
 /// Why a hook can not be run; the job fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HookError {
-    #[error("File doesn't exist")]
-    Missing,
+    #[error(
+        "File doesn't exist: {variable} is set to '{}'; expected the absolute path of a script",
+        path.display()
+    )]
+    Missing {
+        variable: &'static str,
+        path: PathBuf,
+    },
     #[error(
         "{} is not a valid path to a script. Make sure it ends in '.sh', '.ps1' or '.js'.",
         .0.display()
@@ -102,7 +108,10 @@ impl Hook {
         workspace: &Path,
     ) -> Result<HookCommand, HookError> {
         if !self.path.is_file() {
-            return Err(HookError::Missing);
+            return Err(HookError::Missing {
+                variable: self.stage.variable(),
+                path: self.path.clone(),
+            });
         }
         let which = |program: &str| find::which(program, search_path, workspace);
         let ending = self.path.extension().and_then(OsStr::to_str);
@@ -233,7 +242,9 @@ mod tests {
         let folder = machine(&["bash"]);
         let gone = hook(&folder, "gone.sh");
         let found = gone.command(folder.path().as_os_str(), None, Vec::new(), folder.path());
-        assert_eq!(found, Err(HookError::Missing));
+        let error = found.unwrap_err().to_string();
+        assert!(error.contains("ACTIONS_RUNNER_HOOK_JOB_"), "{error}");
+        assert!(error.contains("gone.sh"), "{error}");
     }
 
     #[test]

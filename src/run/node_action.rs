@@ -13,7 +13,7 @@ use super::post::PostWork;
 use super::process::{Failing, Stage};
 use super::step::{Prepared, Worked};
 use super::uses::Resolved;
-use crate::action::{NodeRuns, NodeVersion};
+use crate::action::{NodeRuns, NodeVersion, node_download};
 use crate::event::Level;
 use crate::executor::{Command, node};
 use crate::expr::Object;
@@ -121,6 +121,14 @@ impl Job {
 }
 
 impl super::Run {
+    /// Why no node here runs an action of this version, and how to mend it.
+    pub(super) fn no_node(&self, version: NodeVersion) -> Option<(String, String)> {
+        let path = self.options.host_env.get(OsStr::new("PATH"));
+        let path = path.cloned().unwrap_or_default();
+        let error = self.node(version, &IndexMap::new(), &path).err()?;
+        Some((error, node_download::help(&self.tool_cache())))
+    }
+
     /// The node that runs an action of this version (SPEC A-41).
     pub(super) fn node(
         &self,

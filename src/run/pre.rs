@@ -279,7 +279,6 @@ impl Job {
             env: &prepared.own_env,
             inputs,
             deadline: prepared.deadline,
-            survives: true,
         };
         let Some(inner) = self.open(frame, action, outer) else {
             return Worked::failed();

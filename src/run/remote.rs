@@ -7,15 +7,17 @@ use std::sync::Arc;
 use super::Run;
 use super::invocation::Invocation;
 use super::job::Job;
-use super::uses::{Checkout, Served};
-use crate::action::{Origin, Reference};
-use crate::workflow::{Token, TokenKind};
+use super::uses::{Checkout, Resolved, Served};
+use crate::action::{Origin, Reference, Runs};
+use crate::workflow::{StepKind, Token, TokenKind};
 
 /// Why a remote action is not here: what to say, and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Missing {
     pub reason: String,
     pub help: Option<String>,
+    /// GitHub could not have it either.
+    pub everywhere: bool,
 }
 
 /// What `uses` names, taken apart.
@@ -27,7 +29,26 @@ pub(super) struct RemoteName<'a> {
     pub git_ref: &'a str,
 }
 
-impl RemoteName<'_> {
+impl<'a> RemoteName<'a> {
+    /// Of a reference to another repository.
+    pub fn of(reference: &'a Reference) -> Option<Self> {
+        let Reference::Remote {
+            owner,
+            repo,
+            path,
+            git_ref,
+        } = reference
+        else {
+            return None;
+        };
+        Some(Self {
+            owner,
+            repo,
+            path: path.as_deref(),
+            git_ref,
+        })
+    }
+
     /// As a `uses` writes it.
     pub fn text(&self) -> String {
         let path = self.path.map(|path| format!("/{path}")).unwrap_or_default();
@@ -68,12 +89,14 @@ impl Run {
                 return Err(Missing {
                     reason: error.message(&name.text()),
                     help: error.help(),
+                    everywhere: error.is_of_the_reference(),
                 });
             }
             None => {
                 return Err(Missing {
                     reason: format!("the action {} was not fetched", name.text()),
                     help: None,
+                    everywhere: false,
                 });
             }
         };
@@ -169,29 +192,58 @@ impl Job {
         self.directories.root.join("_actions")
     }
 
+    /// Brings what the steps of a `./` action use: GitHub prepares all of it when the action is loaded, whatever their
+    /// conditions (SPEC A-1). The error names what is not to be had.
+    pub async fn bring_nested(&self, action: &Resolved) -> Result<(), String> {
+        let Runs::Composite { steps } = &action.manifest.runs else {
+            return Ok(());
+        };
+        if !action.local {
+            return Ok(());
+        }
+        for step in steps {
+            let StepKind::Uses { uses, with } = &step.kind else {
+                continue;
+            };
+            let Ok(reference) = uses.value.parse::<Reference>() else {
+                continue;
+            };
+            let Some(name) = RemoteName::of(&reference) else {
+                continue;
+            };
+            if self.run.is_own_checkout(name, with.as_ref()) {
+                continue;
+            }
+            self.bring(&uses.value, Checkout::Foreign).await;
+            let served = self
+                .run
+                .served(&self.invocation, name, Some(&self.actions_folder()));
+            if let Err(missing) = served {
+                let at = action.source.position(uses.span.start);
+                return Err(format!(
+                    "{}:{}:{}: {}",
+                    action.source.path, at.line, at.column, missing.reason
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Fetches an action that only a `./` action named, and gives the job its own copy. What goes wrong shows when the
     /// action is resolved.
     pub async fn bring(&self, uses: &str, checkout: Checkout) {
-        let Ok(Reference::Remote {
-            owner,
-            repo,
-            path,
-            git_ref,
-        }) = uses.parse()
-        else {
+        let Ok(reference) = uses.parse::<Reference>() else {
             return;
         };
-        let name = RemoteName {
-            owner: &owner,
-            repo: &repo,
-            path: path.as_deref(),
-            git_ref: &git_ref,
+        let Some(name) = RemoteName::of(&reference) else {
+            return;
         };
         // lrun's own checkout needs nothing of the action: never the network (DESIGN 4).
         if checkout == Checkout::Own && self.run.is_checkout(name) {
             return;
         }
-        let origin = Origin::pinned(&owner, &repo, &git_ref, self.invocation.pins.as_ref());
+        let pins = self.invocation.pins.as_ref();
+        let origin = Origin::pinned(name.owner, name.repo, name.git_ref, pins);
         let remote = Arc::clone(&self.run.options.remote);
         let actions = self.actions_folder();
         let work = move || {

@@ -309,9 +309,9 @@ impl Job {
 
     /// Whether this step goes on when the job is cancelled (SPEC X-2).
     pub fn survives(&self, frame: &Frame, prepared: &Prepared<'_>) -> bool {
-        // SPEC S-48: no condition keeps a background step.
+        // SPEC S-48: no condition keeps a background step. A step of an action is asked by itself, not with the step that
+        // runs the action (SPEC X-2, E-64).
         !self.background
-            && frame.survives_cancel()
             && self.holds_when_cancelled(frame, &prepared.step.condition, &prepared.contexts)
     }
 

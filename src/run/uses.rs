@@ -71,13 +71,28 @@ pub(super) fn read_action(
     directory: PathBuf,
     label: &str,
     served: Option<Served>,
-) -> Result<Resolved, String> {
+) -> Result<Resolved, Unreadable> {
     let options = ReadOptions {
         // `$<< >>` counts in the own repository's files only.
         angle_delimiters: run.options.angle && served.as_ref().is_none_or(|served| served.own),
         ..ReadOptions::default()
     };
-    let manifest = read_manifest_in(&directory, label, &options)?;
+    let missing = || match &served {
+        Some(_) => {
+            format!("Can't find 'action.yml', 'action.yaml' or 'Dockerfile' for action '{label}'.")
+        }
+        None => format!(
+            "Can't find 'action.yml', 'action.yaml' or 'Dockerfile' under '{}'. Did you forget to run actions/checkout before running your local action?",
+            directory.display()
+        ),
+    };
+    let Some(path) = find_manifest(&directory) else {
+        return Err(Unreadable {
+            message: missing(),
+            help: "an action is a folder with an action.yml or a Dockerfile".to_owned(),
+        });
+    };
+    let manifest = read_manifest_at(&path, label, &options)?;
     Ok(Resolved {
         directory,
         local: served.is_none(),
@@ -87,20 +102,30 @@ pub(super) fn read_action(
     })
 }
 
-fn read_manifest_in(
-    directory: &Path,
+/// Why an action can not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unreadable {
+    pub message: String,
+    pub help: String,
+}
+
+impl From<Unreadable> for String {
+    fn from(unreadable: Unreadable) -> Self {
+        unreadable.message
+    }
+}
+
+fn read_manifest_at(
+    path: &Path,
     label: &str,
     options: &ReadOptions,
-) -> Result<Manifest, String> {
-    let Some(path) = find_manifest(directory) else {
-        return Err(format!(
-            "Can't find 'action.yml', 'action.yaml' or 'Dockerfile' under '{}'. Did you forget to run actions/checkout before running your local action?",
-            directory.display()
-        ));
-    };
+) -> Result<Manifest, Unreadable> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let display = format!("{}/{name}", label.trim_end_matches('/'));
-    let source = load(&path, &display).map_err(|error| error.to_string())?;
+    let source = load(path, &display).map_err(|error| Unreadable {
+        message: error.to_string(),
+        help: error.help.join("; "),
+    })?;
     if !path
         .extension()
         .is_some_and(|extension| extension == "yml" || extension == "yaml")
@@ -111,7 +136,15 @@ fn read_manifest_in(
         Ok((manifest, _warnings)) => Ok(manifest),
         Err(errors) => {
             let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            Err(texts.join("\n"))
+            let help = errors
+                .into_iter()
+                .flat_map(|error| error.help)
+                .next()
+                .unwrap_or_else(|| "mend its manifest".to_owned());
+            Err(Unreadable {
+                message: texts.join("\n"),
+                help,
+            })
         }
     }
 }
@@ -125,27 +158,19 @@ impl Job {
         checkout: Checkout,
     ) -> Result<Meaning, String> {
         let reference: Reference = text.parse().map_err(|error| format!("{error}"))?;
-        match reference {
+        match &reference {
             Reference::Local(path) => {
-                let directory = self.directories.workspace.join(&path);
-                read_action(&self.run, directory, text, None)
-                    .map(|action| Meaning::Action(Box::new(action)))
+                let directory = self.directories.workspace.join(path);
+                let action = read_action(&self.run, directory, text, None)?;
+                Ok(Meaning::Action(Box::new(action)))
             }
-            Reference::SelfRepository(path) => self.resolve_in_own_repository(scope, &path, text),
+            Reference::SelfRepository(path) => self.resolve_in_own_repository(scope, path, text),
             Reference::Docker(image) => Err(format!(
                 "the Docker image {image} can not run on the host: Docker is not built yet"
             )),
-            Reference::Remote {
-                owner,
-                repo,
-                path,
-                git_ref,
-            } => {
-                let name = RemoteName {
-                    owner: &owner,
-                    repo: &repo,
-                    path: path.as_deref(),
-                    git_ref: &git_ref,
+            Reference::Remote { .. } => {
+                let Some(name) = RemoteName::of(&reference) else {
+                    return Err(format!("{text} names no repository"));
                 };
                 if self.run.is_checkout(name) && checkout == Checkout::Own {
                     return Ok(Meaning::Checkout);
@@ -158,9 +183,9 @@ impl Job {
                         Some(help) => format!("{}\n{help}", missing.reason),
                         None => missing.reason,
                     })?;
-                let directory = served.root.join(path.unwrap_or_default());
-                read_action(&self.run, directory, text, Some(served))
-                    .map(|action| Meaning::Action(Box::new(action)))
+                let directory = served.root.join(name.path.unwrap_or_default());
+                let action = read_action(&self.run, directory, text, Some(served))?;
+                Ok(Meaning::Action(Box::new(action)))
             }
         }
     }
@@ -204,8 +229,8 @@ impl Job {
                 own: true,
             },
         };
-        read_action(&self.run, served.root.join(path), text, Some(served))
-            .map(|action| Meaning::Action(Box::new(action)))
+        let action = read_action(&self.run, served.root.join(path), text, Some(served))?;
+        Ok(Meaning::Action(Box::new(action)))
     }
 
     /// Runs the action of a step.
@@ -237,6 +262,10 @@ impl Job {
                 return Worked::failed();
             }
         };
+        if let Err(message) = self.bring_nested(&action).await {
+            self.say(Some(&prepared.key), Level::Error, &message);
+            return Worked::failed();
+        }
         prepared.enter(&action);
         let inputs = match self.inputs(&action, &prepared, given) {
             Ok(inputs) => inputs,
@@ -263,7 +292,6 @@ impl Job {
                     env: &prepared.own_env,
                     inputs,
                     deadline: prepared.deadline,
-                    survives: self.survives(frame, prepared),
                 };
                 let (outcome, outputs) = self.run_composite(frame, action, steps, outer).await;
                 if self.posts.has_any(&frame.path_of(prepared.place)) {

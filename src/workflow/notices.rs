@@ -1,6 +1,6 @@
 //! Keys that are read and not acted on: said out loud, with their lines.
 
-use super::model::Workflow;
+use super::model::{Access, Grant, Permissions, Workflow};
 use crate::diagnostic::{Diagnostic, Span};
 
 impl Workflow {
@@ -18,7 +18,24 @@ impl Workflow {
                 say(zone, "timezone", "nothing runs by the clock");
             }
         }
+        if let Some(trigger) = self.on.events.get("image_version")
+            && trigger.config.as_ref().is_some_and(|config| {
+                config.get("names").is_some() || config.get("versions").is_some()
+            })
+        {
+            let why = "`names` and `versions` are not looked at: no image is made here";
+            say(Some(trigger.span), "image_version", why);
+        }
+        let asks = |permissions: &Option<Permissions>| {
+            let permissions = permissions.as_ref()?;
+            let explicit = matches!(permissions.grant, Grant::Map(_));
+            (explicit && permissions.grant.access("id-token") == Access::Write)
+                .then_some(permissions.span)
+        };
+        let no_tokens = "no token of OpenID Connect is given out";
+        say(asks(&self.permissions), "id-token: write", no_tokens);
         for job in self.jobs.values() {
+            say(asks(&job.permissions), "id-token: write", no_tokens);
             let key = |name: &str| job.keys.get(name).copied();
             say(key("snapshot"), "snapshot", "no image is made");
         }

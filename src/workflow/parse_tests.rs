@@ -84,8 +84,8 @@ fn keys_that_are_not_acted_on_are_said() {
         .iter()
         .map(ToString::to_string)
         .collect();
-    assert_eq!(notices.len(), 2, "{notices:#?}");
-    for key in ["timezone", "snapshot"] {
+    assert_eq!(notices.len(), 3, "{notices:#?}");
+    for key in ["timezone", "snapshot", "id-token: write"] {
         assert!(
             notices
                 .iter()

@@ -68,7 +68,10 @@ impl Grant {
         let all = PERMISSIONS
             .into_iter()
             .map(|name| (name, self.access(name)));
-        all.filter(|(_, access)| *access > Access::None).collect()
+        let mut all: IndexMap<_, _> = all.filter(|(_, access)| *access > Access::None).collect();
+        // No workflow can take it away (SPEC W-101).
+        all.entry("metadata").or_insert(Access::Read);
+        all
     }
 
     /// What this asks for beyond another: name, asked, allowed.

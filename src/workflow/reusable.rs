@@ -40,6 +40,7 @@ pub fn check_calls(
     let mut checker = Checker {
         rules,
         find,
+        chain: vec![workflow.source.path.clone()],
         diagnostics: Vec::new(),
     };
     let allowed = workflow
@@ -53,6 +54,8 @@ pub fn check_calls(
 struct Checker<'c, 'f> {
     rules: CallRules,
     find: &'c mut FindWorkflow<'f>,
+    /// The files from the first workflow to the one that is judged.
+    chain: Vec<String>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -97,6 +100,15 @@ impl Checker<'_, '_> {
             self.diagnostics.extend(errors);
             return;
         };
+        if self.chain.contains(&called.source.path) {
+            let ring = [self.chain.as_slice(), &[called.source.path.clone()]].concat();
+            let message = format!("the workflow calls itself: {}", ring.join(" → "));
+            let found = Diagnostic::error("called-workflow", message).at(file, call.uses.span);
+            if !self.diagnostics.contains(&found) {
+                self.diagnostics.push(found);
+            }
+            return;
+        }
         let found = self.diagnostics.len();
         match called.on.events.get("workflow_call") {
             None => {
@@ -140,7 +152,9 @@ impl Checker<'_, '_> {
             }
         }
         if self.diagnostics.len() == found {
+            self.chain.push(called.source.path.clone());
             self.workflow(called, root.or(allowed), depth + 1);
+            self.chain.pop();
         }
     }
 

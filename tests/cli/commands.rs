@@ -323,3 +323,113 @@ fn a_plan_names_the_jobs_that_fail_at_once() {
         assert!(ended.stdout.contains(line), "{line}: {ended}");
     }
 }
+
+#[test]
+fn why_names_the_steps_that_would_not_run_and_conditions_that_fail() {
+    let lrun = Lrun::new()
+        .workflow(
+            "ci.yml",
+            "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    steps:
+      - run: echo a
+      - {name: Publish, run: echo b, if: github.event_name == 'release'}
+",
+        )
+        .commit();
+    let ended = lrun.args(["plan", "push", "--why", "a"]).run();
+    let expected = "  a would run
+  its step 'Publish' would not run
+  if: github.event_name == 'release' → false
+";
+    assert!(ended.stdout.contains(expected), "{ended}");
+    assert!(
+        ended.stdout.contains("github.event_name → \"push\""),
+        "{ended}"
+    );
+    let lrun = Lrun::new()
+        .workflow(
+            "ci.yml",
+            "on: push\njobs:\n  f: {if: \"fromJSON('{')\", runs-on: ubuntu-latest, steps: [run: echo f]}\n",
+        )
+        .commit();
+    let ended = lrun.args(["plan", "push", "--why", "f"]).run();
+    assert!(
+        ended
+            .stdout
+            .contains("it fails at once: .github/workflows/ci.yml:3:11: "),
+        "{ended}"
+    );
+}
+
+#[test]
+fn why_in_json_has_the_parts_of_a_condition_also_where_filters_leave_the_workflow_out() {
+    let lrun = Lrun::new()
+        .workflow(
+            "ci.yml",
+            "on: {push: {branches: [other]}}\njobs:\n  a: {if: vars.X, runs-on: ubuntu-latest, steps: [run: a]}\n",
+        )
+        .commit();
+    let ended = lrun.args(["plan", "push", "--why", "a", "--json"]).run();
+    let plan: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let job = &plan["workflows"][0]["jobs"][0];
+    assert_eq!(job["condition"]["verdict"], "false", "{ended}");
+    assert!(
+        job["condition"]["trace"]
+            .as_str()
+            .unwrap()
+            .contains("vars.X → "),
+        "{ended}"
+    );
+}
+
+#[test]
+fn a_run_with_a_blank_name_is_called_by_its_commit() {
+    // SPEC W-41
+    let lrun = Lrun::new()
+        .workflow(
+            "ci.yml",
+            "on: push\nrun-name: ' ${{ vars.NONE }} '\njobs: {a: {runs-on: ubuntu-latest, steps: [run: a=1]}}\n",
+        )
+        .commit_as("fix the thing\n\nbecause");
+    let ended = lrun.args(["push"]).run();
+    assert!(
+        ended.stdout.contains("ci.yml \"fix the thing\", 1 job"),
+        "{ended}"
+    );
+}
+
+#[test]
+fn flags_of_another_server_say_where_they_have_no_effect() {
+    for (words, code, text) in [
+        (
+            ["push", "--replace-ghe-action-with-github-com", "o/r@v1"],
+            2,
+            "is OWNER/REPO, without a path or a ref",
+        ),
+        (
+            ["push", "--github-instance", "bad host/x"],
+            2,
+            "is the name of a server",
+        ),
+        (
+            ["push", "--replace-ghe-action-with-github-com", "o/r"],
+            0,
+            "no effect without --github-instance",
+        ),
+    ] {
+        let words: Vec<String> = words.map(str::to_owned).into();
+        let ended = Lrun::new()
+            .workflow(
+                "ci.yml",
+                "on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [run: a=1]}}\n",
+            )
+            .commit()
+            .words(words)
+            .run();
+        assert_eq!(ended.code, Some(code), "{ended}");
+        assert!(ended.stderr.contains(text), "{ended}");
+    }
+}

@@ -57,3 +57,27 @@ fn a_job_that_another_run_cancels_ends_with_one() {
         first.seen
     );
 }
+
+#[test]
+fn a_call_that_waited_for_its_group_is_no_row_of_its_own() {
+    // SPEC U-10
+    let lrun = Lrun::new()
+        .workflow(
+            "called.yml",
+            "on: workflow_call\njobs: {x: {runs-on: ubuntu-latest, steps: [run: a=1]}}\n",
+        )
+        .workflow(
+            "ci.yml",
+            "on: push
+jobs:
+  c1: {uses: ./.github/workflows/called.yml, concurrency: zz}
+  c2: {uses: ./.github/workflows/called.yml, concurrency: {group: zz, queue: max}}
+",
+        )
+        .commit()
+        .args(["push"]);
+    let ended = lrun.run();
+    assert_eq!(ended.code, Some(0), "{ended}");
+    assert!(ended.stdout.contains("waits for"), "{ended}");
+    assert!(!ended.stdout.contains("unfinished"), "{ended}");
+}

@@ -368,3 +368,158 @@ fn the_depth_of_a_problem_is_told() {
     assert!(text.contains("ci.yml:7"), "{ended}");
     assert!(!text.contains("] ran"), "{ended}");
 }
+
+/// A workflow with one job that calls, and one that must not run beside a call that GitHub refuses.
+fn caller(call: &str) -> String {
+    format!(
+        "on: push\njobs:\n  c:\n{call}\n  d:\n    runs-on: ubuntu-latest\n    steps: [run: echo ran]\n"
+    )
+}
+
+#[test]
+fn calls_of_workflows_elsewhere_are_judged_before_anything_runs() {
+    // SPEC 1.3, U-1, U-3, U-4, U-6: as those of the own repository, whatever the `if` of the call.
+    let one = |head: &str, job: &str| {
+        format!("{head}\njobs:\n  j:\n    runs-on: ubuntu-latest\n{job}    steps: [run: echo hi]\n")
+    };
+    let needs = "on:\n  workflow_call:\n    inputs: {level: {type: number, required: true}}\n    secrets: {S: {required: true}}";
+    let files = [
+        ("nocall.yml", one("on: push", "")),
+        ("needs.yml", one(needs, "")),
+        (
+            "writes.yml",
+            one("on: workflow_call", "    permissions: {contents: write}\n"),
+        ),
+        (
+            "broken.yml",
+            "on: workflow_call\njobs: {j: {runs-on: x, steps: [runn: x]}}\n".to_owned(),
+        ),
+        (
+            "ring.yml",
+            "on: workflow_call\njobs: {j: {uses: ./.github/workflows/ring.yml}}\n".to_owned(),
+        ),
+    ];
+    let uses = |file: &str| format!("    uses: o/wf/.github/workflows/{file}@v1");
+    let table = [
+        ("nocall.yml", "", "workflow_call key is not defined"),
+        ("needs.yml", "", "Input level is required"),
+        ("needs.yml", "", "Secret S is required"),
+        (
+            "needs.yml",
+            "\n    with: {level: high}\n    secrets: {S: x, T: y}",
+            "Unexpected value 'high'",
+        ),
+        (
+            "needs.yml",
+            "\n    with: {level: 1}\n    secrets: {S: x, T: y}",
+            "Invalid secret, T is not defined",
+        ),
+        (
+            "writes.yml",
+            "\n    permissions: {contents: read}",
+            "is requesting 'contents: write'",
+        ),
+        ("broken.yml", "", "Unexpected value 'runn'"),
+        ("ring.yml", "", "the workflow calls itself"),
+        ("none.yml", "", "workflow was not found"),
+    ];
+    for (file, rest, message) in table {
+        for condition in ["", "    if: ${{ github.ref == 'x' }}\n"] {
+            let lrun = world(&caller(&format!("{condition}{}{rest}", uses(file))));
+            let files: Vec<_> = files
+                .iter()
+                .map(|(name, text)| (format!(".github/workflows/{name}"), text.as_str()))
+                .collect();
+            let files: Vec<_> = files.iter().map(|(name, text)| (&**name, *text)).collect();
+            publish(&lrun, "o/wf", "v1", &files);
+            let ended = lrun.run();
+            assert_eq!(
+                ended.code,
+                Some(2),
+                "{file}: {}{}",
+                ended.stdout,
+                ended.stderr
+            );
+            assert!(ended.stderr.contains(message), "{file}: {}", ended.stderr);
+            assert!(!ended.stdout.contains("ran"), "{file}: {}", ended.stdout);
+        }
+    }
+}
+
+#[test]
+fn an_action_that_github_could_not_have_either_is_no_matter_of_conditions() {
+    // SPEC A-1, A-4, A-5: looked up and read before the first step.
+    let ring = |next: &str| format!("runs: {{using: composite, steps: [{{uses: {next}}}]}}\n");
+    let (there, back) = (ring("o/a/back@v1"), ring("o/a/there@v1"));
+    let files = [
+        ("odd/action.yml", "runs: {using: node99, main: x}\n"),
+        ("empty/file", ""),
+        ("there/action.yml", there.as_str()),
+        ("back/action.yml", back.as_str()),
+    ];
+    for (uses, reason) in [
+        ("o/a@v9", "unable to find version `v9`"),
+        ("o/a/odd@v1", "node99"),
+        (
+            "o/a/empty@v1",
+            "Can't find 'action.yml', 'action.yaml' or 'Dockerfile' for action 'o/a/empty@v1'",
+        ),
+        (
+            "o/a/there@v1",
+            "Composite action depth exceeded max depth 9 (o/a/there@v1 → o/a/back@v1",
+        ),
+        ("$/none", "for action '$/none'"),
+    ] {
+        for condition in [
+            "if: github.ref == 'refs/heads/release'",
+            "continue-on-error: true",
+        ] {
+            let steps =
+                format!("      - run: echo first\n      - uses: {uses}\n        {condition}\n");
+            let lrun = world(&job(&steps));
+            publish(&lrun, "o/a", "v1", &files);
+            let events = lrun.events();
+            assert_eq!(
+                events.code,
+                Some(3),
+                "{uses}: {}{}",
+                events.stderr,
+                events.text()
+            );
+            assert_eq!(events.lines("a"), [""; 0], "{uses}");
+            let told = events.of("job.unavailable").next().unwrap()["reason"].to_string();
+            assert!(told.contains(reason), "{uses}: {told}");
+        }
+        // The guard that people keep deployments with.
+        let steps = format!(
+            "      - run: echo first\n      - uses: {uses}\n        if: ${{{{ !env.ACT }}}}\n"
+        );
+        let lrun = world(&job(&steps));
+        publish(&lrun, "o/a", "v1", &files);
+        passed(&lrun);
+    }
+}
+
+#[test]
+fn a_plan_does_not_know_what_a_workflow_elsewhere_has() {
+    let lrun = world(&caller("    uses: o/wf/.github/workflows/w.yml@v1")).args(["plan", "push"]);
+    let ended = lrun.run();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(!ended.stdout.contains("unavailable"), "{}", ended.stdout);
+    let row = "  0  c  calls o/wf/.github/workflows/w.yml@v1\n";
+    assert!(ended.stdout.contains(row), "{}", ended.stdout);
+}
+
+#[test]
+fn what_an_action_made_by_a_step_uses_is_had_before_its_first_step() {
+    // SPEC A-1
+    let steps = "      - run: |
+          mkdir dyn
+          echo 'runs: {using: composite, steps: [{uses: o/gone@v9, continue-on-error: true}, {shell: sh, run: echo inner}]}' > dyn/action.yml
+      - uses: ./dyn
+";
+    let events = world(&job(steps)).events();
+    assert_eq!(events.code, Some(1), "{}", events.text());
+    assert_eq!(events.lines("a"), [""; 0]);
+    assert!(events.text().contains("o/gone@v9"), "{}", events.text());
+}

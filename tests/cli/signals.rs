@@ -228,3 +228,59 @@ fn nothing_stays_in_the_temporary_folder() {
             .open(lrun.scratch().join("alive")),
     );
 }
+
+#[test]
+fn a_call_that_goes_on_in_a_cancelled_run_asks_each_of_its_jobs() {
+    // SPEC E-66, E-68, X-4: cancelled() is of the run, also in a workflow that it calls.
+    let called = "on: workflow_call
+jobs:
+  plain: {runs-on: ubuntu-latest, steps: [run: echo plain]}
+  unless: {if: '!cancelled()', runs-on: ubuntu-latest, steps: [run: echo unless]}
+  clean: {if: cancelled(), runs-on: ubuntu-latest, steps: [run: echo cleaned up]}
+";
+    let (lrun, alive) = repository(&format!(
+        "{WAIT}  callee: {{needs: a, if: always(), uses: ./.github/workflows/called.yml}}\n"
+    ));
+    let lrun = lrun.workflow("called.yml", called).commit_as("called");
+    let mut run = Running::start(&lrun);
+    run.wait_for("] ready");
+    run.signal(Signal::SIGINT);
+    assert_eq!(run.end(), Some(130));
+    assert!(run.said("] cleaned up"), "{:#?}", run.seen);
+    assert!(
+        !run.said("] plain") && !run.said("] unless"),
+        "{:#?}",
+        run.seen
+    );
+    alive.all_gone();
+}
+
+#[test]
+fn steps_of_an_action_are_asked_one_by_one_when_the_run_is_cancelled() {
+    // SPEC X-2, E-64: the step that runs the action has no condition, its clean-up has.
+    let action = "runs:
+  using: composite
+  steps:
+    - shell: bash
+      run: |
+        exec 9> $PLACE/alive
+        echo ready
+        cat $PLACE/never
+    - {shell: bash, run: echo not this}
+    - {shell: bash, if: always(), run: sleep 0.1; echo inner always}
+    - {shell: bash, if: cancelled(), run: sleep 0.1; echo inner cancelled}
+";
+    let (lrun, alive) = repository(
+        "      - uses: ./act\n        env: {PLACE: '{SCRATCH}'}\n      - if: cancelled()\n        run: echo outer\n",
+    );
+    let lrun = lrun.file("act/action.yml", action).commit_as("act");
+    let mut run = Running::start(&lrun);
+    run.wait_for("]   ready");
+    run.signal(Signal::SIGINT);
+    assert_eq!(run.end(), Some(130));
+    for text in ["]   inner always", "]   inner cancelled", "] outer"] {
+        assert!(run.said(text), "{text}: {:#?}", run.seen);
+    }
+    assert!(!run.said("]   not this"), "{:#?}", run.seen);
+    alive.all_gone();
+}

@@ -1,6 +1,6 @@
 //! A token goes to its server only, and a bad one breaks no public repository.
 
-use lrun::action::{FetchError, RemoteActions, RemoteOptions};
+use lrun::action::{FetchError, RemoteActions, RemoteOptions, TokenFate};
 
 use crate::Test;
 use crate::server::{Rule, Server};
@@ -89,7 +89,7 @@ fn what_nobody_may_read_is_said() {
         matches!(
             error,
             FetchError::Refused {
-                token_refused: true,
+                token: TokenFate::Refused,
                 ..
             }
         ),

@@ -304,7 +304,9 @@ async fn a_cancelled_run_goes_on_with_what_asks_for_it() {
     ];
     let gate = Arc::new(Semaphore::new(0));
     let open = Arc::clone(&gate);
-    let called = "on: workflow_call\njobs:\n".to_owned() + &job("in", "", "within");
+    let called = "on: workflow_call\njobs:\n".to_owned()
+        + &job("in", "", "within")
+        + &job("clean", "    if: cancelled()\n", "clean");
     let seen = Scene::jobs(&jobs.concat())
         .called(".github/workflows/c.yml", &called)
         .machine(
@@ -323,7 +325,8 @@ async fn a_cancelled_run_goes_on_with_what_asks_for_it() {
         seen.jobs(),
         [
             "a: cancelled",
-            "call / in: success",
+            "call / clean: success",
+            "call / in: skipped",
             "kept: success",
             "later: success",
             "never: skipped"

@@ -247,7 +247,10 @@ async fn a_hook_that_fails_or_is_missing_fails_the_job() {
     });
     for (scene, message) in [
         (failing, "Process completed with exit code 3."),
-        (missing, "File doesn't exist"),
+        (
+            missing,
+            "File doesn't exist: ACTIONS_RUNNER_HOOK_JOB_STARTED is set to '/nowhere/before.sh'; expected the absolute path of a script",
+        ),
     ] {
         let seen = scene.run().await;
         assert_eq!(seen.annotations(), [message]);
@@ -455,7 +458,12 @@ async fn a_run_has_its_name_and_its_jobs_their_permissions() {
     let pair = |name: &str, access: &str| (name.to_owned(), access.to_owned());
     assert_eq!(
         permissions,
-        [pair("contents", "read"), pair("issues", "write")]
+        [
+            pair("contents", "read"),
+            pair("issues", "write"),
+            pair("metadata", "read"),
+            pair("metadata", "read")
+        ]
     );
 }
 

@@ -17,10 +17,8 @@ use crate::plan::graph;
 use crate::plan::inputs;
 use crate::plan::machine::Machines;
 use crate::plan::matrix::{Leg, MatrixFilter};
-use crate::plan::outline::{
-    JobOutline, LegOutline, Legs, Outline, RunsOn, Unavailable, WorkflowOutline,
-};
-use crate::plan::reusable::{self, Callee, Library};
+use crate::plan::outline::{JobOutline, LegOutline, Legs, Outline, RunsOn, WorkflowOutline};
+use crate::plan::reusable::{self, Library};
 use crate::plan::select::{Candidate, ChosenEvent, Selection, State, jobs_of};
 use crate::workflow::{CallJob, EvalError, Evaluator, JobKind, StepsJob, Token, Workflow};
 
@@ -233,7 +231,7 @@ impl<'a> Drawing<'a> {
                 .iter()
                 .filter_map(|need| fates.get(&need.to_lowercase()).map(|fate| (*need, fate))),
         );
-        let (condition, mut skipped) = task.condition(&before);
+        let (condition, mut skipped, error) = task.condition(&before);
         if let Some(reason) = &task.scope.skipped {
             skipped = Some(reason.clone());
         }
@@ -247,6 +245,7 @@ impl<'a> Drawing<'a> {
             }
             _ => None,
         };
+        let fails = error.or(fails);
         let mut outline = JobOutline {
             id: format!("{}{}", task.scope.id, task.job.id),
             name: task.prefixed(&task.name()),
@@ -262,6 +261,7 @@ impl<'a> Drawing<'a> {
             legs,
             runs_on: RunsOn::None,
             condition,
+            idle_steps: task.idle_steps(),
             skipped,
             unavailable: None,
             fails,
@@ -309,20 +309,7 @@ impl<'a> Drawing<'a> {
     ) -> Vec<JobOutline> {
         outline.uses = Some(call.uses.value.clone());
         let Some(called) = self.with.library.get(&call.uses.value) else {
-            if let Callee::Remote(uses) = reusable::callee(&call.uses.value) {
-                let unavailable = Unavailable {
-                    reason: format!("the called workflow '{uses}' is in another repository"),
-                    help: "called workflows of the own repository (./.github/workflows/…) run here"
-                        .into(),
-                };
-                if self.with.skip_unavailable {
-                    outline
-                        .skipped
-                        .get_or_insert(format!("{} (--skip-unavailable)", unavailable.reason));
-                } else {
-                    outline.unavailable = Some(unavailable);
-                }
-            }
+            // One of another repository is fetched when it runs; what it has is known then.
             return vec![outline];
         };
         let names = match &outline.legs {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::Scope;
 use super::written::{refers, written};
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::expr::Context;
+use crate::expr::{Context, Reference};
 use crate::plan::condition::{self, Before, Decision, JobContext, Known, LATE};
 use crate::plan::matrix;
 use crate::plan::outline::{ConditionOutline, JobOutline, Legs};
-use crate::workflow::{Evaluator, Job, Token};
+use crate::workflow::{Evaluator, Job, JobKind, Step, StepKind, Token};
 
 /// One job on its way into the outline.
 pub(super) struct Task<'a> {
@@ -80,13 +80,14 @@ impl Task<'_> {
         }
     }
 
+    /// Its `if`, why it is skipped, and the error that fails it.
     pub(super) fn condition(
         &self,
         before: &WorstFate<'_>,
-    ) -> (Option<ConditionOutline>, Option<String>) {
+    ) -> (Option<ConditionOutline>, Option<String>, Option<String>) {
         if let WorstFate::Unavailable(need) = before {
             // Whatever its `if` (DESIGN 7).
-            return (None, Some(format!("'{need}' can not run here")));
+            return (None, Some(format!("'{need}' can not run here")), None);
         }
         let skipped_need = match before {
             WorstFate::Skipped(need) => Some(*need),
@@ -105,6 +106,7 @@ impl Task<'_> {
             Decision::OnlyAfter(Before::Failed) => "true only after a failure",
             Decision::OnlyAfter(_) => "true only when the run is cancelled",
             Decision::Open => "known only during the run",
+            Decision::Fails => "it can not be evaluated",
         };
         let skipped = (judgement.decision == Decision::Never).then(|| match (skipped_need, text) {
             (Some(need), _) => format!("it needs '{need}', which does not run"),
@@ -116,7 +118,57 @@ impl Task<'_> {
             verdict: verdict.to_owned(),
             trace: judgement.trace.to_string(),
         });
-        (condition, skipped)
+        let error = judgement.error.map(|error| match text {
+            Some(text) => {
+                let at = self.source.position(text.span.start);
+                format!("{}:{}:{}: {error}", self.source.path, at.line, at.column)
+            }
+            None => error,
+        });
+        (condition, skipped, error)
+    }
+
+    /// Steps whose `if` is false whatever happens before them, as far as the event decides it.
+    pub(super) fn idle_steps(&self) -> Vec<(String, ConditionOutline)> {
+        let JobKind::Steps(steps) = &self.job.kind else {
+            return Vec::new();
+        };
+        let of_event = |reference: &Reference| match reference {
+            Reference::Value { path, .. } => path.first().is_some_and(|first| {
+                ["github", "inputs", "vars"]
+                    .iter()
+                    .any(|name| first.eq_ignore_ascii_case(name))
+            }),
+            Reference::Function { name, .. } => !name.eq_ignore_ascii_case("hashFiles"),
+        };
+        let idle = |step: &Step| {
+            let text = step.condition.text.as_ref()?;
+            let expr = &step.condition.expr;
+            if !expr.references().iter().all(of_event) {
+                return None;
+            }
+            let judgement = condition::judge(expr, self.known, false, true);
+            (judgement.decision == Decision::Never).then(|| {
+                let condition = ConditionOutline {
+                    text: text.value.trim().to_owned(),
+                    verdict: "false".to_owned(),
+                    trace: judgement.trace.to_string(),
+                };
+                (self.step_name(step), condition)
+            })
+        };
+        steps.steps.iter().filter_map(idle).collect()
+    }
+
+    /// As written: most of what names use is known only during the run.
+    fn step_name(&self, step: &Step) -> String {
+        let text = match (&step.name, &step.kind) {
+            (Some(name), _) => written(name, self.source),
+            (None, StepKind::Run { run, .. }) => format!("Run {}", written(run, self.source)),
+            (None, StepKind::Uses { uses, .. }) => format!("Run {}", uses.value),
+            (None, _) => step.id.clone(),
+        };
+        text.lines().next().unwrap_or_default().to_owned()
     }
 }
 

@@ -291,7 +291,7 @@ fn called_workflows_unfold_below_their_caller() {
             "quick@1: Quick on ",
             "quick.inner@1: Quick / inner high on ubuntu-latest",
             "quick.slow@2: skipped: `if: !inputs.fast` is false",
-            "far@0: unavailable: the called workflow 'o/r/.github/workflows/x.yml@v1' is in another repository",
+            "far@0: far on ",
             "off@0: skipped: `if: false` is false",
             "off.inner@0: skipped: `if: false` is false",
             "off.slow@1: skipped: `if: false` is false",

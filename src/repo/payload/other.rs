@@ -198,6 +198,11 @@ fn object_of(scene: &Scene<'_>) -> Value {
         "check_run" | "check_suite" => check(scene),
         "status" => json!({
             "sha": text_of(scene.head), "state": "success", "context": "default", "description": null, "target_url": null,
+            "commit": {
+                "sha": text_of(scene.head),
+                "commit": scene.head.and_then(|id| commit::listed(scene, id)),
+            },
+            "branches": [{ "name": scene.default_branch(), "commit": { "sha": text_of(scene.head) } }],
         }),
         "workflow_run" => workflow_run(scene),
         "fork" => json!({ "forkee": common::repository(scene) }),
