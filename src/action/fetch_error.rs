@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::git_command::{Complaint, GitError};
 
-/// What became of GITHUB_TOKEN.
+/// What became of `GITHUB_TOKEN`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenFate {
     /// There is none.

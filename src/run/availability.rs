@@ -211,7 +211,7 @@ struct Within<'a> {
 
 impl Within<'_> {
     fn depth(&self) -> usize {
-        1 + self.outer.map_or(0, Within::depth)
+        1 + self.outer.map_or(0, Self::depth)
     }
 
     /// How one gets there from the step: `a@v1 → b@v1`.

@@ -101,7 +101,8 @@ impl Checker<'_, '_> {
             return;
         };
         if self.chain.contains(&called.source.path) {
-            let ring = [self.chain.as_slice(), &[called.source.path.clone()]].concat();
+            let own = std::slice::from_ref(&called.source.path);
+            let ring = [self.chain.as_slice(), own].concat();
             let message = format!("the workflow calls itself: {}", ring.join(" → "));
             let found = Diagnostic::error("called-workflow", message).at(file, call.uses.span);
             if !self.diagnostics.contains(&found) {

@@ -373,7 +373,7 @@ fn why_in_json_has_the_parts_of_a_condition_also_where_filters_leave_the_workflo
         )
         .commit();
     let ended = lrun.args(["plan", "push", "--why", "a", "--json"]).run();
-    let plan: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let plan: Value = serde_json::from_str(&ended.stdout).unwrap();
     let job = &plan["workflows"][0]["jobs"][0];
     assert_eq!(job["condition"]["verdict"], "false", "{ended}");
     assert!(
