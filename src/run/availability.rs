@@ -203,7 +203,7 @@ fn may_run(
 
 /// The action in whose manifest a `uses` stands.
 struct Within<'a> {
-    outer: Option<&'a Within<'a>>,
+    outer: Option<&'a Self>,
     uses: &'a str,
     /// The repository that it is of.
     served: Option<&'a Served>,
