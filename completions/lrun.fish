@@ -20,8 +20,20 @@ complete -c lrun -l delimiters -d 'Read only `${{ }}` (github), or `$<< >>` too 
 github\t''"
 complete -c lrun -l github-instance -d 'Work against another GitHub server' -r
 complete -c lrun -s P -l platform -d 'Serve a runs-on label by this image, or by `host`' -r
-complete -c lrun -l backend -d 'Where jobs run: auto, host [default: auto]' -r -f -a "auto\t''
+complete -c lrun -l backend -d 'Where jobs run: auto, docker, host [default: auto]' -r -f -a "auto\t''
+docker\t''
 host\t''"
+complete -c lrun -s p -l pull -d 'When to ask the registry for images: always, missing, never [default: missing]' -r -f -a "always\t''
+missing\t''
+never\t''"
+complete -c lrun -l network -d 'Docker network of jobs' -r
+complete -c lrun -l container-architecture -d 'Platform of images' -r
+complete -c lrun -l container-options -d 'More options for the containers of jobs' -r
+complete -c lrun -l container-daemon-socket -d 'Docker socket that jobs see' -r
+complete -c lrun -l docker-socket -d 'Docker socket that jobs see' -r
+complete -c lrun -l container-cap-add -d 'Kernel capability that containers get' -r
+complete -c lrun -l container-cap-drop -d 'Kernel capability that containers lose' -r
+complete -c lrun -l userns -d 'User namespace of containers' -r
 complete -c lrun -s C -l directory -d 'Enter this folder first' -r -f -a "(__fish_complete_directories)"
 complete -c lrun -l workspace -d 'Give jobs a copy of the tree, or the tree itself (bind): copy, bind [default: copy]' -r -f -a "copy\t''
 bind\t''"
@@ -44,6 +56,8 @@ complete -c lrun -l skip-unavailable -d 'Count legs that this machine cannot ser
 complete -c lrun -l locked -d 'Use only actions that the lock file pins'
 complete -c lrun -l insecure-secrets -d 'Accepted with a warning: secrets are masked all the same'
 complete -c lrun -l clean-env -d 'Give host steps PATH, HOME and LANG only, not your environment'
+complete -c lrun -l rebuild -d 'Build Docker actions every time'
+complete -c lrun -l privileged -d 'Run containers with all rights'
 complete -c lrun -s b -l bind -d 'The same as --workspace bind'
 complete -c lrun -l clean -d 'Take exactly the commit, without uncommitted changes'
 complete -c lrun -l staged -d 'Take exactly the index, for pre-commit hooks'

@@ -238,6 +238,16 @@ pub enum EventKind {
     /// A workflow is left out, with the reason.
     #[serde(rename = "workflow.skipped")]
     WorkflowSkipped { file: String, reason: String },
+    /// A layer of an image on its way here.
+    #[serde(rename = "image.layer")]
+    ImageLayer {
+        image: String,
+        layer: String,
+        status: String,
+        /// Bytes; 0 of 0 where that is not known.
+        done: u64,
+        total: u64,
+    },
     #[serde(rename = "job.started")]
     JobStarted {
         runs_on: Vec<String>,

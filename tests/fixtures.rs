@@ -14,6 +14,9 @@ mod redactor;
 #[path = "cli/tool.rs"]
 #[expect(dead_code, reason = "fixtures are named by their files")]
 mod tool;
+#[path = "docker/world.rs"]
+#[expect(dead_code, reason = "fixtures need a part of it")]
+mod world;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -28,6 +31,8 @@ use lrun::Lrun;
 struct Fixture {
     path: PathBuf,
     command: String,
+    /// Names of the images that it needs in an engine; the tests say which these are.
+    images: Vec<String>,
     /// It takes long, or needs a program that is not here.
     ignored: bool,
 }
@@ -77,10 +82,17 @@ impl Fixture {
         let missing = head()
             .filter_map(|line| line.strip_prefix("With: "))
             .any(|tool| !tool::is_here(tool));
+        let images: Vec<String> = head()
+            .filter_map(|line| line.strip_prefix("Images: "))
+            .flat_map(str::split_whitespace)
+            .map(str::to_owned)
+            .collect();
+        let no_engine = !images.is_empty() && world::missing().is_some();
         Some(Self {
             path,
             command,
-            ignored: slow || missing,
+            images,
+            ignored: slow || missing || no_engine,
         })
     }
 }
@@ -93,13 +105,51 @@ fn run(fixture: &Fixture) -> Result<(), Failed> {
     lrun.git(&["config", "core.fileMode", "true"]);
     make_executable(&lrun.root().join("fixtures/actions/greet/say.sh"));
     let lrun = lrun.commit();
-    let words = shell_words::split(&fixture.command)?;
+    let mut words = shell_words::split(&fixture.command)?;
+    let mut lrun = lrun;
+    if !fixture.images.is_empty() {
+        lrun = lrun.env("LRUN_BACKEND", "docker");
+        words.push(format!("--platform=ubuntu-latest={}", world::base()));
+    }
+    for name in &fixture.images {
+        let image = match name.as_str() {
+            "BASE" => world::base(),
+            "WEB" => world::web(),
+            _ => world::tiny(),
+        };
+        words.push(format!("--var={name}={image}"));
+    }
     let ended = lrun.words(words).run();
-    let mut found = by_job(&ended.stdout);
+    let mut log = ended.stdout.clone();
+    if !fixture.images.is_empty() {
+        log = settled(&log);
+    }
+    let mut found = by_job(&log);
     if ended.code != Some(0) {
         _ = writeln!(found, "exit code {}", ended.code.unwrap_or(-1));
     }
     compare(&fixture.path.with_extension("out"), &found, &ended.stderr)
+}
+
+/// A log without what depends on the engine: the names of images, how they were built, how long a service took.
+fn settled(log: &str) -> String {
+    let mut log = log.to_owned();
+    for (image, name) in [
+        (world::base(), "BASE"),
+        (world::web(), "WEB"),
+        (world::tiny(), "TINY"),
+    ] {
+        log = log.replace(&image, name);
+    }
+    let is_settled = |line: &&str| {
+        let text = line.split_once("] ").map_or(*line, |(_, text)| text);
+        !text.starts_with("  ")
+            && !text.contains("Build container")
+            && !text.contains("service is starting")
+            || !line.starts_with('[')
+    };
+    let kept: Vec<&str> = log.lines().filter(is_settled).collect();
+    kept.join("\n") + "\n"
 }
 
 /// The files of a folder, outputs aside.

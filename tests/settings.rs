@@ -227,7 +227,7 @@ fn what_excludes_each_other_is_refused() {
         "--clean --staged",
         "--workspace bind --clean",
         "-b --staged",
-        "--backend docker",
+        "--backend moon",
         "--workspace move",
         "--concurrent-jobs many",
     ] {

@@ -44,7 +44,7 @@ pub struct ActionOutput {
 }
 
 /// The node that an action asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NodeVersion {
     Node12,
     Node16,

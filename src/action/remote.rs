@@ -166,6 +166,12 @@ impl RemoteActions {
         self.fetcher.fetch(&self.repository(owner, repo)?, git_ref)
     }
 
+    /// The folders that stand in for repositories.
+    pub fn stand_ins(&self) -> Vec<PathBuf> {
+        let local = self.options.local.iter();
+        local.map(|one| one.directory.clone()).collect()
+    }
+
     /// Whether the user named a folder for this repository at this ref.
     pub fn stands_in(&self, owner: &str, repo: &str, git_ref: &str) -> bool {
         self.stand_in(owner, repo, git_ref).is_some()

@@ -11,6 +11,9 @@ use super::error::CliError;
 use super::near::nearest;
 use super::settings::{Format, LocalRepository, Payload, Platform, PlatformTarget, WorkflowChoice};
 use super::sources::{Assignment, Sources};
+use crate::executor::docker::Pull;
+use crate::plan::container::ContainerOptions;
+use crate::run::{DockerOptions, Rights};
 
 /// Which form the output has; each command knows its own.
 pub fn format(sources: &Sources, kind: CommandKind) -> Result<Format, CliError> {
@@ -279,4 +282,44 @@ fn read_payload(asked: &Assignment) -> Result<Map<String, Value>, CliError> {
 /// The values of a list, apart from the sources that they warn through.
 fn owned(sources: &Sources, long: &str) -> Vec<Assignment> {
     sources.list(long).cloned().collect()
+}
+/// What is said of containers.
+pub fn docker(sources: &Sources) -> DockerOptions {
+    let list = |long: &str| {
+        sources
+            .list(long)
+            .map(|given| given.value.clone())
+            .collect()
+    };
+    let mut options = ContainerOptions::default();
+    if let Some(line) = sources.text("container-options") {
+        // Both were tried when the flag was read.
+        let words = shell_words::split(&line).unwrap_or_default();
+        drop(options.read(words));
+    }
+    // act's flag means the same, but for `-`, which is what is so anyway.
+    let socket = ["docker-socket", "container-daemon-socket"]
+        .into_iter()
+        .find_map(|long| sources.text(long))
+        .filter(|socket| socket != "-")
+        .map(|socket| PathBuf::from(socket.trim_start_matches("unix://")));
+    DockerOptions {
+        pull: match sources.text("pull").as_deref() {
+            Some("always") => Pull::Always,
+            Some("never") => Pull::Never,
+            _ if sources.is_on("pull") => Pull::Always,
+            _ => Pull::Missing,
+        },
+        network: sources.text("network"),
+        platform: sources.text("container-architecture"),
+        options,
+        socket,
+        rights: Rights {
+            privileged: sources.is_on("privileged"),
+            cap_add: list("container-cap-add"),
+            cap_drop: list("container-cap-drop"),
+            userns: sources.text("userns"),
+        },
+        rebuild: sources.is_on("rebuild"),
+    }
 }

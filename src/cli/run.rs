@@ -22,7 +22,7 @@ use crate::event::Listener;
 use crate::executor::Stop;
 use crate::expr::Value;
 use crate::plan::inputs::missing_required;
-use crate::plan::machine::{Arch, Backend, Machines, Mapping, Origin, Os, Target, hosted_label};
+use crate::plan::machine::{Arch, Backend, Machines, Mapping, Origin, Os, Target};
 use crate::plan::matrix::MatrixFilter;
 use crate::repo::payload::SourceRun;
 use crate::report::{self, Colors, Detail, JobName, Json, Live, Plain, Quiet};
@@ -30,7 +30,7 @@ use crate::run::environment::{Inherit, inherited};
 use crate::run::limit;
 use crate::run::mask::Masker;
 use crate::run::{self, Identity, Options, Provision, Selected, Work};
-use crate::workflow::{InputType, JobKind};
+use crate::workflow::InputType;
 use crate::workspace;
 
 /// Runs what the settings ask for; gives the exit code.
@@ -319,7 +319,6 @@ fn work(
             settings.root.display()
         ));
     }
-    notes.extend(host_note(settings, &selected));
     let command = rerun_command(settings);
     Work {
         event: Arc::clone(&occasion.event),
@@ -334,28 +333,6 @@ fn work(
             format!("{command} {}", jobs.join(" "))
         }),
     }
-}
-
-/// The line that says where jobs for GitHub's own machines run, unless the user said so himself.
-fn host_note(settings: &Settings, selected: &[Selected]) -> Option<String> {
-    if settings.backend != settings::Backend::Auto {
-        return None;
-    }
-    let label = selected.iter().find_map(|one| {
-        let jobs = one.workflow.jobs.values();
-        let mut steps = jobs.filter(|job| {
-            one.jobs
-                .as_ref()
-                .is_none_or(|chosen| chosen.contains(&job.id))
-        });
-        steps.find_map(|job| match &job.kind {
-            JobKind::Steps(steps) => hosted_label(job, steps),
-            JobKind::Call(_) => None,
-        })
-    })?;
-    Some(format!(
-        "no container engine is used: jobs for {label} run on this machine itself"
-    ))
 }
 
 /// The command of this run without its jobs.
@@ -419,6 +396,8 @@ fn options(
         identity,
         environments: settings.environments.clone(),
         groups: settings.data_dir.join("groups"),
+        docker: settings.docker.clone(),
+        offline: settings.offline,
     })
 }
 
@@ -474,6 +453,7 @@ pub fn machines(settings: &Settings) -> Machines {
         backend: match settings.backend {
             settings::Backend::Auto => Backend::Auto,
             settings::Backend::Host => Backend::Host,
+            settings::Backend::Docker => Backend::Docker,
         },
         mappings: settings
             .platforms

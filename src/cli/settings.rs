@@ -10,6 +10,7 @@ use super::environment::Environment;
 use super::error::CliError;
 use super::sources::{Assignment, Sources};
 use super::{choice, values};
+use crate::run::DockerOptions;
 use crate::run::job_environment::Environments;
 
 pub use super::sources::Notice;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub remote_name: Option<String>,
     pub platforms: Vec<Platform>,
     pub backend: Backend,
+    /// What is said of containers.
+    pub docker: DockerOptions,
     pub workspace: Workspace,
     pub content: Content,
     pub with_ignored: bool,
@@ -165,6 +168,7 @@ pub enum PlatformTarget {
 pub enum Backend {
     #[default]
     Auto,
+    Docker,
     Host,
 }
 
@@ -278,8 +282,10 @@ impl Settings {
         self.remote_name = sources.text("remote-name");
         self.backend = match sources.scalar("backend") {
             Some(backend) if backend.value == "host" => Backend::Host,
+            Some(backend) if backend.value == "docker" => Backend::Docker,
             _ => Backend::Auto,
         };
+        self.docker = choice::docker(sources);
         self.offline = sources.is_on("offline");
         self.action_offline = sources.is_on("action-offline-mode");
         self.real_checkout = sources.is_on("no-skip-checkout");

@@ -389,9 +389,12 @@ fn verify(flag: &Flag, value: &str, origin: &Origin) -> Result<(), CliError> {
     if value.is_empty() || is_switched {
         return Ok(());
     }
-    if long == "backend" && value == "docker" {
-        return Err(CliError::new("`--backend docker` is not built yet")
-            .hint("`--backend host` runs jobs on this machine"));
+    if long == "container-options" {
+        let words = shell_words::split(value)
+            .map_err(|error| CliError::new(format!("`--{long} {value}`: {error}")))?;
+        crate::plan::container::ContainerOptions::default()
+            .read(words)
+            .map_err(|error| CliError::new(format!("`--{long} {value}`: {error}")))?;
     }
     if long == "github-instance" && !is_host(value) {
         return Err(CliError::new(format!(

@@ -163,7 +163,7 @@ pub const FLAGS: &[Flag] = &[
     .under(Heading::Machines),
     Flag::scalar("backend", "WHERE", "Where jobs run")
         .default("auto")
-        .choices(&["auto", "host"])
+        .choices(&["auto", "docker", "host"])
         .under(Heading::Machines),
     Flag::switch(
         "clean-env",
@@ -174,8 +174,7 @@ pub const FLAGS: &[Flag] = &[
         .short('p')
         .default("missing")
         .choices(&["always", "missing", "never"])
-        .under(Heading::Machines)
-        .no_op("no image is used on the host"),
+        .under(Heading::Machines),
     Flag::switch("rm", "Remove the containers of failed jobs")
         .under(Heading::Machines)
         .no_op("nothing stays behind"),
@@ -187,51 +186,41 @@ pub const FLAGS: &[Flag] = &[
         .under(Heading::Machines)
         .later(),
     Flag::switch("rebuild", "Build Docker actions every time")
-        .under(Heading::Machines)
-        .later(),
+        .under(Heading::Machines),
     Flag::scalar("network", "NAME", "Docker network of jobs")
-        .under(Heading::Machines)
-        .later(),
+        .under(Heading::Machines),
     Flag::scalar("container-architecture", "PLATFORM", "Platform of images")
-        .under(Heading::Machines)
-        .later(),
+        .under(Heading::Machines),
     Flag::scalar(
         "container-options",
         "OPTIONS",
         "More options for the containers of jobs",
     )
-    .under(Heading::Machines)
-    .later(),
+    .under(Heading::Machines),
     Flag::scalar(
         "container-daemon-socket",
         "SOCKET",
         "Docker socket that jobs see",
     )
-    .under(Heading::Machines)
-    .later(),
+    .under(Heading::Machines),
     Flag::scalar("docker-socket", "SOCKET", "Docker socket that jobs see")
-        .under(Heading::Machines)
-        .later(),
+        .under(Heading::Machines),
     Flag::list(
         "container-cap-add",
         "CAPABILITY",
         "Kernel capability that containers get",
     )
-    .under(Heading::Machines)
-    .later(),
+    .under(Heading::Machines),
     Flag::list(
         "container-cap-drop",
         "CAPABILITY",
         "Kernel capability that containers lose",
     )
-    .under(Heading::Machines)
-    .later(),
+    .under(Heading::Machines),
     Flag::switch("privileged", "Run containers with all rights")
-        .under(Heading::Machines)
-        .later(),
+        .under(Heading::Machines),
     Flag::scalar("userns", "MODE", "User namespace of containers")
-        .under(Heading::Machines)
-        .later(),
+        .under(Heading::Machines),
     // Workspace.
     Flag::scalar("directory", "FOLDER", "Enter this folder first")
         .short('C')

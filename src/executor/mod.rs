@@ -2,6 +2,7 @@
 //!
 //! To add a machine: implement [`Machine`] in a file of its own; nothing else knows what kinds there are.
 
+pub mod docker;
 pub mod fake;
 pub mod find;
 mod follow;
@@ -13,10 +14,10 @@ pub mod removal;
 pub mod tracking;
 pub mod watchdog;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::future::Future;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use tokio_util::sync::CancellationToken;
@@ -76,6 +77,16 @@ pub trait Machine: Send + Sync + std::fmt::Debug {
         output: &'a mut dyn Output,
         stop: &'a Stop,
     ) -> BoxFuture<'a, Result<Finished, ExecError>>;
+
+    /// The program of this name there, looked for in a PATH; one with a folder in its name is counted from `cwd`.
+    fn which<'a>(
+        &'a self,
+        program: &'a Path,
+        search_path: &'a OsStr,
+        cwd: &'a Path,
+    ) -> BoxFuture<'a, Option<PathBuf>> {
+        Box::pin(async move { find::which(program, search_path, cwd) })
+    }
 
     /// Ends what the job left running and gives the machine back.
     fn close(&self) -> BoxFuture<'_, Result<(), ExecError>>;

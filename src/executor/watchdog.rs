@@ -12,7 +12,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{removal, tracking};
+use super::{docker, removal, tracking};
 
 /// The hidden command that runs [`main`].
 pub const COMMAND: &str = "__watchdog";
@@ -83,6 +83,14 @@ impl Watchdog {
         self.send("keep", directory.as_os_str().as_encoded_bytes())
     }
 
+    /// Removes from an engine what carries a run's mark when the run dies.
+    pub fn sweep_on_death(&self, engine: &str, mark: &Path) -> io::Result<()> {
+        let mut value = engine.as_bytes().to_vec();
+        value.push(0);
+        value.extend_from_slice(mark.as_os_str().as_encoded_bytes());
+        self.send("sweep", &value)
+    }
+
     fn send(&self, verb: &str, value: &[u8]) -> io::Result<()> {
         let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Line::Starting(receiver) = &*line {
@@ -143,6 +151,8 @@ struct Charge {
     ids: BTreeSet<String>,
     groups: BTreeSet<i32>,
     directories: BTreeSet<OsString>,
+    /// Engine and mark.
+    engines: BTreeSet<(String, OsString)>,
 }
 
 impl Charge {
@@ -159,6 +169,14 @@ impl Charge {
                 .groups
                 .extend(text().parse::<i32>().ok().filter(|id| *id > 1)),
             "ungroup" => self.groups.retain(|id| id.to_string() != text()),
+            "sweep" => {
+                let mut parts = value.as_encoded_bytes().splitn(2, |byte| *byte == 0);
+                if let (Some(engine), Some(mark)) = (parts.next(), parts.next()) {
+                    let engine = String::from_utf8_lossy(engine).into_owned();
+                    self.engines
+                        .extend(os_string(mark.to_vec()).map(|mark| (engine, mark)));
+                }
+            }
             "remove" => drop(self.directories.insert(value)),
             "keep" => drop(self.directories.remove(&value)),
             _ => {}
@@ -176,6 +194,9 @@ impl Charge {
             }
         }
         tracking::kill_groups(self.groups);
+        for (engine, mark) in &self.engines {
+            docker::sweep_after(engine, Path::new(mark));
+        }
         for directory in &self.directories {
             // Nobody is left to hear of a failure.
             drop(removal::remove_below(roots, Path::new(directory)));

@@ -1,6 +1,6 @@
 //! What in a job this machine can not serve, as far as it is known before the run.
 
-use super::machine::{Machines, Placement};
+use super::machine::{Backend, Machines, Placement};
 use super::outline::Unavailable;
 use crate::expr::Value;
 use crate::workflow::{EvalError, Evaluator, Step, StepKind, StepsJob, Token};
@@ -15,6 +15,10 @@ pub fn unavailable(
 ) -> Result<Option<Unavailable>, EvalError> {
     if let Placement::Unavailable { reason, help } = machines.place(labels, group) {
         return Ok(Some(Unavailable { reason, help }));
+    }
+    // Whether an engine answers shows when it runs: a plan asks nobody.
+    if machines.backend != Backend::Host {
+        return Ok(None);
     }
     if let Some(container) = &job.container
         && has_image(container, evaluator)?
@@ -36,7 +40,7 @@ pub fn unavailable(
 fn needs_engine(what: &str) -> Unavailable {
     Unavailable {
         reason: format!("{what} needs a container engine, and none is used"),
-        help: "jobs run on the host here; take it out, or guard its job with `if: github.actor != 'nektos/act'`"
+        help: "--backend auto uses one; or guard its job with `if: github.actor != 'nektos/act'`"
             .into(),
     }
 }

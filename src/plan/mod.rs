@@ -3,6 +3,7 @@
 pub mod availability;
 pub mod chain;
 pub mod condition;
+pub mod container;
 pub mod content;
 pub mod github_event;
 pub mod graph;

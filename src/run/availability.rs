@@ -3,6 +3,7 @@
 use super::Run;
 use super::composite::{self, MAX_DEPTH};
 use super::context::{Contexts, Status};
+use super::ground::Asked;
 use super::invocation::Invocation;
 use super::job::env_value;
 use super::remote::RemoteName;
@@ -11,7 +12,8 @@ use crate::action::{Reference, Runs};
 use crate::diagnostic::Span;
 use crate::event::Conclusion;
 use crate::expr::Reference as ExprReference;
-use crate::workflow::evaluate::{EvalError, Evaluator};
+use crate::plan::machine::Backend;
+use crate::workflow::evaluate::Evaluator;
 use crate::workflow::{Step, StepKind, StepsJob, Token};
 
 /// Why a leg can not run on this machine.
@@ -28,24 +30,62 @@ pub(super) fn obstacle(
     invocation: &Invocation,
     job: &StepsJob,
     evaluator: &Evaluator,
-) -> Result<Option<Unavailable>, EvalError> {
-    if let Some(found) = container(job, evaluator)? {
-        return Ok(Some(found));
-    }
-    if let Some(found) = services(job, evaluator)? {
-        return Ok(Some(found));
-    }
-    let looked = |step: &Step| {
+    asked: &mut Asked,
+) -> Option<Unavailable> {
+    let is_host = run.options.machines.backend == Backend::Host;
+    for step in job.steps.iter().flat_map(acting) {
         let may = if may_run(run, invocation, job, step, evaluator) {
             May::Run
         } else if is_guarded(step) {
-            return None;
+            continue;
         } else {
             May::NotRun
         };
-        step_obstacle(run, invocation, step, may)
-    };
-    Ok(job.steps.iter().flat_map(acting).find_map(looked))
+        let mut images = Images {
+            engine: !is_host,
+            names: Vec::new(),
+            because: None,
+            inside: asked.container.is_some(),
+        };
+        if let Some(found) = step_obstacle(run, invocation, step, may, &mut images) {
+            return Some(found);
+        }
+        if may == May::Run {
+            asked.images.append(&mut images.names);
+            if asked.because.is_none() {
+                asked.because = images.because;
+            }
+        }
+    }
+    None
+}
+
+/// What actions in containers need.
+#[derive(Debug)]
+struct Images {
+    /// An engine may be asked.
+    engine: bool,
+    names: Vec<String>,
+    /// Why one is needed.
+    because: Option<String>,
+    /// The job has a container, whose own node runs JavaScript actions.
+    inside: bool,
+}
+
+impl Images {
+    /// Notes that something runs in a container; where none may, that is an obstacle.
+    fn need(&mut self, what: String, image: Option<&str>) -> Option<Obstacle> {
+        if !self.engine {
+            return Some(Obstacle {
+                reason: format!("{what}, and --backend host asks no engine"),
+                help: NO_DOCKER.to_owned(),
+                everywhere: false,
+            });
+        }
+        self.names.extend(image.map(str::to_owned));
+        self.because.get_or_insert(what);
+        None
+    }
 }
 
 /// Whether a step may run, as far as it is known before the job.
@@ -80,40 +120,15 @@ fn is_guarded(step: &Step) -> bool {
         })
 }
 
-const NO_DOCKER: &str = "lrun can not use Docker yet; move this job out of the selection with -j, or pass --skip-unavailable";
+const NO_DOCKER: &str = "leave --backend out; or move this job out of the selection with -j, or pass --skip-unavailable";
 
-fn container(job: &StepsJob, evaluator: &Evaluator) -> Result<Option<Unavailable>, EvalError> {
-    let Some(token) = &job.container else {
-        return Ok(None);
-    };
-    // SPEC J-33: an empty image means the host.
-    let container = evaluator.container(token)?;
-    Ok(container.map(|container| Unavailable {
-        span: token.span,
-        reason: format!(
-            "the job runs in the container {}, and there is no Docker engine",
-            container.image
-        ),
-        help: NO_DOCKER.to_owned(),
-    }))
-}
-
-fn services(job: &StepsJob, evaluator: &Evaluator) -> Result<Option<Unavailable>, EvalError> {
-    let Some(token) = &job.services else {
-        return Ok(None);
-    };
-    let services = evaluator.services(token)?;
-    Ok(services
-        .iter()
-        .find(|(_, service)| service.is_some())
-        .map(|(name, _)| Unavailable {
-            span: token.span,
-            reason: format!("the job needs the service '{name}', and there is no Docker engine"),
-            help: NO_DOCKER.to_owned(),
-        }))
-}
-
-fn step_obstacle(run: &Run, invocation: &Invocation, step: &Step, may: May) -> Option<Unavailable> {
+fn step_obstacle(
+    run: &Run,
+    invocation: &Invocation,
+    step: &Step,
+    may: May,
+    images: &mut Images,
+) -> Option<Unavailable> {
     match &step.kind {
         StepKind::Run { .. }
         | StepKind::Wait(_)
@@ -126,7 +141,7 @@ fn step_obstacle(run: &Run, invocation: &Invocation, step: &Step, may: May) -> O
                 reason: found.reason,
                 help: found.help,
             };
-            action_obstacle(run, invocation, (&uses.value, with.as_ref()), None)
+            action_obstacle(run, invocation, (&uses.value, with.as_ref()), None, images)
                 .filter(|found| may == May::Run || found.everywhere)
                 .map(at)
         }
@@ -229,6 +244,7 @@ fn action_obstacle(
     invocation: &Invocation,
     (uses, with): (&str, Option<&Token>),
     within: Option<&Within<'_>>,
+    images: &mut Images,
 ) -> Option<Obstacle> {
     let chained = |reason: String| match within {
         Some(within) => format!("{reason} ({})", within.chain(uses)),
@@ -246,13 +262,12 @@ fn action_obstacle(
     };
     let action = match &reference {
         Reference::Docker(image) => {
-            return Some(Obstacle {
-                reason: chained(format!(
-                    "the step runs the image {image}, and there is no Docker engine"
-                )),
-                help: NO_DOCKER.to_owned(),
-                everywhere: false,
-            });
+            return images
+                .need(format!("a step runs the image {image}"), Some(image))
+                .map(|found| Obstacle {
+                    reason: chained(found.reason),
+                    ..found
+                });
         }
         // A step of the job may make or change it: what is not there now is no obstacle.
         Reference::Local(path) => read_action(run, run.options.root.join(path), uses, None).ok()?,
@@ -273,13 +288,15 @@ fn action_obstacle(
         },
     };
     match &action.manifest.runs {
-        Runs::Docker(_) => Some(Obstacle {
-            reason: chained(format!(
-                "the action {uses} runs in Docker, and there is no Docker engine"
-            )),
-            help: NO_DOCKER.to_owned(),
-            everywhere: false,
-        }),
+        Runs::Docker(docker) => {
+            let image = docker.image.strip_prefix("docker://");
+            images
+                .need(format!("the action {uses} runs in Docker"), image)
+                .map(|found| Obstacle {
+                    reason: chained(found.reason),
+                    ..found
+                })
+        }
         Runs::Composite { steps } => {
             let inner = Within {
                 outer: within,
@@ -297,11 +314,13 @@ fn action_obstacle(
             steps.iter().find_map(|step| match &step.kind {
                 StepKind::Uses { uses, with } => {
                     let inner_uses = (uses.value.as_str(), with.as_ref());
-                    action_obstacle(run, invocation, inner_uses, Some(&inner))
+                    action_obstacle(run, invocation, inner_uses, Some(&inner), images)
                 }
                 _ => None,
             })
         }
+        // The image's own, or one that is brought when it runs.
+        Runs::Node(_) if images.inside => None,
         Runs::Node(node) => run.no_node(node.version).map(|(reason, help)| Obstacle {
             reason: chained(reason),
             help,

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file_command::{self, Kind};
+use super::paths::Paths;
 use super::state::Effects;
 use crate::event::Level;
 use crate::expr::{Object, Value};
@@ -16,6 +17,14 @@ pub(super) struct CommandFiles {
     output: PathBuf,
     state: PathBuf,
     summary: PathBuf,
+    /// The folder as expressions have it.
+    shown: PathBuf,
+}
+
+/// The user of a container is seldom this one.
+fn open_file_to_all(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))
 }
 
 /// What the files held.
@@ -30,11 +39,15 @@ pub(super) struct Written {
 
 impl CommandFiles {
     /// Makes fresh, empty files.
-    pub fn create(folder: &Path) -> io::Result<Self> {
+    pub fn create(folder: &Path, paths: &Paths) -> io::Result<Self> {
         let id = uuid::Uuid::new_v4().simple().to_string();
         let make = |prefix: &str| {
             let path = folder.join(format!("{prefix}{id}"));
-            std::fs::File::create_new(&path).map(|_| path)
+            std::fs::File::create_new(&path)?;
+            if !paths.is_plain() {
+                open_file_to_all(&path)?;
+            }
+            Ok::<_, io::Error>(path)
         };
         Ok(Self {
             env: make("set_env_")?,
@@ -42,6 +55,7 @@ impl CommandFiles {
             output: make("set_output_")?,
             state: make("save_state_")?,
             summary: make("step_summary_")?,
+            shown: paths.shown(folder),
         })
     }
 
@@ -54,6 +68,7 @@ impl CommandFiles {
             ("state", &self.state),
             ("step_summary", &self.summary),
         ] {
+            let path = self.shown.join(path.file_name().unwrap_or_default());
             github.insert(field, Value::string(path.to_string_lossy().as_ref()));
         }
     }
@@ -130,7 +145,7 @@ mod tests {
     fn what_is_no_file_fails_the_step_and_is_not_read() {
         // SPEC K-40: /dev/zero and a pipe without a writer never end.
         let folder = tempfile::tempdir().unwrap();
-        let files = CommandFiles::create(folder.path()).unwrap();
+        let files = CommandFiles::create(folder.path(), &Paths::default()).unwrap();
         for path in [&files.env, &files.summary, &files.output] {
             std::fs::remove_file(path).unwrap();
         }

@@ -45,7 +45,8 @@ pub(super) struct Frame {
 
 #[derive(Debug, Clone)]
 struct ActionScope {
-    directory: PathBuf,
+    /// `github.action_path`.
+    shown: PathBuf,
     served: Option<Served>,
     source: Arc<SourceFile>,
     depth: usize,
@@ -114,7 +115,7 @@ impl Frame {
         };
         github.insert(
             "action_path",
-            Value::string(action.directory.to_string_lossy().as_ref()),
+            Value::string(action.shown.to_string_lossy().as_ref()),
         );
         github.insert("action_status", Value::string(self.status.as_str()));
         if let Some(served) = &action.served {
@@ -157,7 +158,7 @@ impl Job {
             deadline: outer.deadline,
             path: outer.path,
             action: Some(ActionScope {
-                directory: action.directory.clone(),
+                shown: self.paths.shown(&action.directory),
                 served: action.served.clone(),
                 source: Arc::clone(&action.source),
                 depth,

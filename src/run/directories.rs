@@ -46,6 +46,29 @@ impl Directories {
         Ok(made)
     }
 
+    /// Lets every user of a container work in them; the folder above keeps others out.
+    pub fn open(&self) -> io::Result<()> {
+        let home = self.temp.join("_github_home");
+        create(&home)?;
+        create(&self.pipeline)?;
+        let all = [
+            &self.root,
+            &self.pipeline,
+            &self.workspace,
+            &self.temp,
+            &self.file_commands,
+            &self.temp.join("_github_workflow"),
+            &home,
+        ];
+        for folder in all
+            .into_iter()
+            .filter(|folder| folder.starts_with(&self.root))
+        {
+            super::containers::open_to_all(folder)?;
+        }
+        Ok(())
+    }
+
     /// Writes the payload where `GITHUB_EVENT_PATH` points, also where a step took the folder away.
     pub fn write_event(&self, text: &str) -> io::Result<()> {
         match self.replace_event(text) {

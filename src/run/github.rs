@@ -139,8 +139,14 @@ pub fn variables(github: &Object) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The `runner` context of a host job (SPEC C-14).
-pub fn runner(temp: &Path, tool_cache: &Path, workspace: &Path, debug: bool) -> Arc<Object> {
+/// The `runner` context of a job (SPEC C-14).
+pub fn runner(
+    temp: &Path,
+    tool_cache: &Path,
+    workspace: &Path,
+    hosted: bool,
+    debug: bool,
+) -> Arc<Object> {
     let mut runner = Object::new();
     let mut set = |name: &str, value: &str| runner.insert(name, Value::string(value));
     set("name", &host_name());
@@ -149,7 +155,14 @@ pub fn runner(temp: &Path, tool_cache: &Path, workspace: &Path, debug: bool) -> 
     set("temp", &temp.to_string_lossy());
     set("tool_cache", &tool_cache.to_string_lossy());
     set("workspace", &workspace.to_string_lossy());
-    set("environment", "self-hosted");
+    set(
+        "environment",
+        if hosted {
+            "github-hosted"
+        } else {
+            "self-hosted"
+        },
+    );
     if debug {
         set("debug", "1");
     }

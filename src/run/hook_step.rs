@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use super::environment::Layers;
 use super::hook::{Hook, HookCommand, HookStage};
-use super::job::Job;
+use super::job::{Job, Place};
 use super::process::{Failing, Stage};
 use super::step::{Worked, millis};
 use crate::action::NodeVersion;
@@ -87,6 +87,7 @@ impl Job {
             env: &none,
             deadline: None,
             survives: &survives,
+            place: Place::Host,
         };
         let worked = self.run_process(&stage, &command, Failing::Said).await;
         Worked {

@@ -1,7 +1,8 @@
 //! One leg of a job on its machine: set up, steps, posts, completion (SPEC 5.1).
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -12,24 +13,38 @@ use tokio_util::sync::CancellationToken;
 use super::Run;
 use super::background::{Course, Crew};
 use super::composite::Frame;
+use super::containers::Containers;
 use super::context::{Contexts, Status};
 use super::directories::Directories;
 use super::github;
+use super::ground::Ground;
 use super::hook::HookStage;
 use super::invocation::Invocation;
 use super::job_environment::{Address, JobEnvironment};
 use super::limit;
 use super::mask::Masker;
 use super::matcher::Matchers;
+use super::paths::Paths;
 use super::post::Posts;
 use super::remote::Defined;
 use super::shell::Shell;
 use super::state::JobState;
+use crate::action::NodeVersion;
 use crate::event::{Annotation, Conclusion, EventKind, JobKey, Level, Phase, StepKey};
-use crate::executor::{Command, ExecError, Finished, Machine, Output, Stop, find};
+use crate::executor::{Command, ExecError, Finished, Machine, Output, Stop};
 use crate::expr::{Object, Value};
 use crate::workflow::evaluate::{EvalError, Evaluator};
 use crate::workflow::{StepsJob, Token};
+
+/// Where a process of a job runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place<'a> {
+    Machine,
+    /// This host, also where the job has a container.
+    Host,
+    /// The container of a Docker action.
+    Action(&'a dyn Machine, &'a Paths),
+}
 
 /// A job on its machine.
 #[derive(Debug)]
@@ -37,8 +52,19 @@ pub(super) struct Job {
     pub run: Arc<Run>,
     pub invocation: Arc<Invocation>,
     pub key: JobKey,
+    /// Where its steps run.
     pub machine: Arc<dyn Machine>,
+    /// This host, for hooks.
+    pub host: Arc<dyn Machine>,
+    /// What the machine, and no workflow, gives every process.
+    pub base_env: Arc<IndexMap<OsString, OsString>>,
+    /// The shell of a step that names none, where that is no question of what there is.
+    pub fallback: Option<Shell>,
+    pub containers: Option<Arc<Containers>>,
+    /// What runs JavaScript actions in its container.
+    pub nodes: Arc<tokio::sync::Mutex<IndexMap<NodeVersion, PathBuf>>>,
     pub directories: Directories,
+    pub paths: Paths,
     pub masker: Masker,
     /// Contexts of the server phase: github, inputs, vars, needs, strategy, matrix, secrets.
     pub server: Contexts,
@@ -71,11 +97,16 @@ pub(super) struct Job {
 
 impl Job {
     /// Runs steps and posts, and says how the job ended, with its outputs.
-    pub async fn run(&mut self, definition: &StepsJob) -> (Conclusion, IndexMap<String, String>) {
+    pub async fn run(
+        &mut self,
+        definition: &StepsJob,
+        ground: &Ground,
+    ) -> (Conclusion, IndexMap<String, String>) {
         let mut frame = Frame::of_job();
         let course = Course::of(definition);
         let mut crew = Crew::default();
         self.run_hook(HookStage::Started, 0).await;
+        Box::pin(self.initialize_containers(ground)).await;
         self.run_pre_steps(&course, &frame).await;
         for entry in &course.entries {
             // SPEC X-3: a killed job runs nothing more, posts included.
@@ -92,6 +123,7 @@ impl Job {
         self.collect(&mut crew);
         self.run_posts(&mut crew, &steps).await;
         let end = course.entries.len() + 1;
+        Box::pin(self.stop_containers(end)).await;
         self.run_hook(HookStage::Completed, end).await;
         let outputs = self.outputs(definition, &frame);
         self.tell_address(&frame);
@@ -205,6 +237,7 @@ impl Job {
 
     /// The `job` context (SPEC C-13).
     pub fn job_value(&self) -> Value {
+        let (container, services) = self.containers_value();
         let Defined {
             repository,
             file,
@@ -214,8 +247,8 @@ impl Job {
         Value::object([
             ("status", Value::string(self.state.status.as_str())),
             ("check_run_id", Value::Number(1.0)),
-            ("container", Value::object::<&str>([])),
-            ("services", Value::object::<&str>([])),
+            ("container", container),
+            ("services", services),
             (
                 "workflow_ref",
                 Value::string(format!("{repository}/{file}@{git_ref}")),
@@ -244,16 +277,33 @@ impl Job {
     /// Runs a process of a step until it ends, is cancelled, or its time is up.
     pub async fn exec(
         &self,
+        place: Place<'_>,
         command: &Command,
         output: &mut dyn Output,
         deadline: Option<Instant>,
         survives: &(dyn Fn() -> bool + Sync),
     ) -> Result<Finished, ExecError> {
+        let translated;
+        let (machine, command): (&dyn Machine, _) = match place {
+            Place::Action(machine, paths) => {
+                translated = paths.enter(command);
+                (machine, &translated)
+            }
+            _ if self.paths.is_plain() => (&*self.machine, command),
+            Place::Machine => {
+                translated = self.paths.enter(command);
+                (&*self.machine, &translated)
+            }
+            Place::Host => {
+                translated = self.paths.leave(command);
+                (&*self.host, &translated)
+            }
+        };
         let stop = Stop {
             cancel: CancellationToken::new(),
             kill: self.kill.clone(),
         };
-        let process = self.machine.exec(command, output, &stop);
+        let process = machine.exec(command, output, &stop);
         tokio::pin!(process);
         let mut listening = true;
         loop {
@@ -303,10 +353,23 @@ impl Job {
     }
 
     /// The shell of a step that names none.
-    pub fn fallback_shell(&self, search_path: &std::ffi::OsStr) -> Shell {
-        Shell::default_of_host(
-            find::which("bash", search_path, &self.directories.workspace).is_some(),
-        )
+    pub async fn fallback_shell(&self, search_path: &OsStr) -> Shell {
+        if let Some(shell) = &self.fallback {
+            return shell.clone();
+        }
+        let workspace = self.paths.inside(&self.directories.workspace);
+        let bash = self
+            .machine
+            .which(Path::new("bash"), search_path, &workspace);
+        Shell::default_of_host(bash.await.is_some())
+    }
+
+    /// A program of the machine.
+    pub async fn which(&self, program: &str, search_path: &OsStr, cwd: &Path) -> Option<PathBuf> {
+        let cwd = self.paths.inside(cwd);
+        self.machine
+            .which(Path::new(program), search_path, &cwd)
+            .await
     }
 
     /// Where a step runs (SPEC S-25).

@@ -10,15 +10,16 @@ use tokio_util::sync::CancellationToken;
 use super::Run;
 use super::availability::{self, Unavailable};
 use super::context::Contexts;
+use super::ground::{self, Asked, Ground};
 use super::invocation::Invocation;
 use super::job::{Job, annotation_of, optional_minutes};
 use super::limit;
-use super::set_up::{SetUpError, set_up};
+use super::set_up::{self, SetUpError, set_up};
 use super::step::millis;
 use crate::event::{Annotation, Conclusion, EventKind, JobKey, Level};
 use crate::plan::machine::Placement;
 use crate::workflow::evaluate::{EvalError, Evaluator};
-use crate::workflow::{Grant, JobKind, StepsJob};
+use crate::workflow::{Access, Grant, JobKind, StepsJob};
 
 /// Default of `timeout-minutes` (SPEC 1.6).
 const JOB_MINUTES: u64 = 360;
@@ -66,7 +67,6 @@ impl LegEnd {
 struct Terms {
     labels: Vec<String>,
     placement: Placement,
-    obstacle: Option<Unavailable>,
     continue_on_error: bool,
     timeout: u64,
     cancel_timeout: u64,
@@ -84,21 +84,17 @@ pub(super) async fn run(plan: &LegPlan, key: JobKey) -> LegEnd {
         Ok(terms) => terms,
         Err(error) => return plan.refuse(&key, &error),
     };
-    let obstacle = match terms.placement {
-        Placement::Unavailable { reason, help } => Some(Unavailable {
-            span: definition.runs_on.span,
-            reason,
-            help,
-        }),
-        Placement::Host => terms.obstacle,
+    let ground = match prepare(plan, definition, &terms).await {
+        Ok(Ok(ground)) => ground,
+        Ok(Err(obstacle)) => {
+            plan.report_unavailable(&key, &obstacle);
+            return LegEnd {
+                unavailable: true,
+                ..LegEnd::of(Conclusion::Skipped)
+            };
+        }
+        Err(error) => return plan.refuse(&key, &error),
     };
-    if let Some(obstacle) = obstacle {
-        plan.report_unavailable(&key, &obstacle);
-        return LegEnd {
-            unavailable: true,
-            ..LegEnd::of(Conclusion::Skipped)
-        };
-    }
     let Some(_slots) = plan.slot().await else {
         return plan.give_up(&key);
     };
@@ -110,7 +106,7 @@ pub(super) async fn run(plan: &LegPlan, key: JobKey) -> LegEnd {
             permissions: plan.permissions(),
         },
     );
-    if let Some(warning) = terms.warning {
+    for warning in terms.warning.into_iter().chain(ground.warning.clone()) {
         let found = Annotation::new(Level::Warning, warning);
         plan.run.emitter.job(&key, EventKind::Annotation(found));
     }
@@ -118,7 +114,7 @@ pub(super) async fn run(plan: &LegPlan, key: JobKey) -> LegEnd {
         timeout: terms.timeout,
         cancel_timeout: terms.cancel_timeout,
     };
-    let (shown, outputs) = on_machine(plan, &key, definition, limits).await;
+    let (shown, outputs) = on_machine(plan, &key, definition, &ground, limits).await;
     let result = if shown == Conclusion::Failure && terms.continue_on_error {
         Conclusion::Success
     } else {
@@ -153,7 +149,6 @@ fn terms(plan: &LegPlan, definition: &StepsJob) -> Result<Terms, EvalError> {
         .options
         .machines
         .place(&runs_on.labels, runs_on.group.as_deref());
-    let obstacle = availability::obstacle(&plan.run, &plan.invocation, definition, &evaluator)?;
     let is_self_hosted = |label: &String| label.eq_ignore_ascii_case("self-hosted");
     let (timeout, warning) = limit::job_minutes(
         timeout.unwrap_or(JOB_MINUTES),
@@ -162,12 +157,45 @@ fn terms(plan: &LegPlan, definition: &StepsJob) -> Result<Terms, EvalError> {
     Ok(Terms {
         labels: runs_on.labels,
         placement,
-        obstacle,
         continue_on_error,
         timeout,
         cancel_timeout: cancel_timeout.unwrap_or(CANCEL_MINUTES),
         warning,
     })
+}
+
+/// Everything that is to be there before the leg starts.
+async fn prepare(
+    plan: &LegPlan,
+    definition: &StepsJob,
+    terms: &Terms,
+) -> Result<Result<Ground, Unavailable>, EvalError> {
+    // An unknown label is named before anything is asked for it.
+    if let Placement::Unavailable { .. } = terms.placement {
+        return Ok(ground::settle(plan, definition, &terms.placement, Asked::default()).await);
+    }
+    match ask(plan, definition)? {
+        Ok(asked) => Ok(Box::pin(ground::settle(plan, definition, &terms.placement, asked)).await),
+        Err(obstacle) => Ok(Err(obstacle)),
+    }
+}
+
+/// What the leg asks for, or what it needs that is not to be had.
+fn ask(plan: &LegPlan, definition: &StepsJob) -> Result<Result<Asked, Unavailable>, EvalError> {
+    let contexts = set_up::container_contexts(plan, definition)?;
+    let evaluator = Evaluator {
+        context: &contexts,
+        source: &plan.invocation.workflow.source,
+    };
+    let mut asked = Asked::of(definition, &evaluator)?;
+    let found = availability::obstacle(
+        &plan.run,
+        &plan.invocation,
+        definition,
+        &plan.evaluator(),
+        &mut asked,
+    );
+    Ok(found.map_or(Ok(asked), Err))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -181,10 +209,11 @@ async fn on_machine(
     plan: &LegPlan,
     key: &JobKey,
     definition: &StepsJob,
+    ground: &Ground,
     limits: Limits,
 ) -> (Conclusion, IndexMap<String, String>) {
     let masker = plan.run.masker.fork();
-    let mut job = match set_up(plan, key, definition, &masker) {
+    let mut job = match set_up(plan, key, definition, ground, &masker) {
         Ok(job) => job,
         Err(error) => {
             let found = match error {
@@ -201,7 +230,7 @@ async fn on_machine(
     let kill = job.kill.clone();
     plan.name_idle_services(key, definition);
     let (mut result, outputs) = {
-        let steps = job.run(definition);
+        let steps = job.run(definition, ground);
         tokio::pin!(steps);
         tokio::select! {
             biased;
@@ -212,7 +241,7 @@ async fn on_machine(
     if cancel.is_cancelled() || kill.is_cancelled() {
         result = Conclusion::Cancelled;
     }
-    tear_down(plan, key, &job).await;
+    tear_down(plan, key, &mut job).await;
     (result, outputs)
 }
 
@@ -242,8 +271,10 @@ async fn watch(
 }
 
 /// "Complete job": orphans, folders (SPEC J-5, H-5).
-async fn tear_down(plan: &LegPlan, key: &JobKey, job: &Job) {
-    if let Err(error) = job.machine.close().await {
+async fn tear_down(plan: &LegPlan, key: &JobKey, job: &mut Job) {
+    // A job that was killed on its way has them still.
+    Box::pin(job.stop_containers(0)).await;
+    if let Err(error) = job.host.close().await {
         plan.run.emitter.job(
             key,
             EventKind::Note {
@@ -293,9 +324,10 @@ impl LegPlan {
     }
 
     fn permissions(&self) -> Vec<(String, String)> {
-        self.grant()
-            .effective()
-            .into_iter()
+        let mut all = self.grant().effective();
+        // No workflow can take it away (SPEC W-101).
+        all.entry("metadata").or_insert(Access::Read);
+        all.into_iter()
             .map(|(name, access)| (name.to_owned(), access.as_str().to_owned()))
             .collect()
     }

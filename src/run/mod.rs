@@ -32,12 +32,16 @@ mod checkout;
 mod command_files;
 mod composite;
 pub mod concurrency;
+mod containers;
 mod context;
 mod directories;
+mod docker_action;
 pub mod emitter;
+mod engine;
 pub mod environment;
 pub mod file_command;
 pub mod github;
+mod ground;
 mod group;
 pub mod hook;
 mod hook_step;
@@ -53,6 +57,7 @@ pub mod matcher;
 mod node_action;
 pub mod options;
 pub mod output_line;
+pub mod paths;
 mod post;
 mod pre;
 mod process;
@@ -68,6 +73,7 @@ mod uses;
 pub mod workflow_command;
 
 pub use context::{Contexts, Status};
+pub use engine::{DockerOptions, Rights};
 pub use options::{Identity, Options, Selected};
 
 use concurrency::Groups;
@@ -90,6 +96,11 @@ pub struct Run {
     watchdog: OnceLock<Watchdog>,
     next_leg: AtomicUsize,
     unavailable: AtomicUsize,
+    engines: engine::Engines,
+    /// Images of actions that this run has built.
+    built: Mutex<HashSet<String>>,
+    /// It was said that there is no engine.
+    engine_missed: AtomicBool,
     /// lrun itself failed somewhere: the run can not be a success.
     broken: AtomicBool,
     keys: Mutex<HashSet<JobKey>>,
@@ -186,6 +197,9 @@ pub async fn run(
         watchdog: OnceLock::new(),
         next_leg: AtomicUsize::new(1),
         unavailable: AtomicUsize::new(0),
+        engines: engine::Engines::default(),
+        built: Mutex::default(),
+        engine_missed: AtomicBool::new(false),
         broken: AtomicBool::new(false),
         keys: Mutex::new(HashSet::new()),
         debug: step_debug(&options.secrets, &options.vars),
@@ -381,6 +395,7 @@ impl Run {
             );
             self.emitter.note(Level::Warning, text);
         }
+        self.mark_over();
         let all = || results.iter().flatten();
         let mut conclusion = merge(all().map(|(_, job)| job.result));
         if self.broken.load(Ordering::Relaxed) {
@@ -440,6 +455,12 @@ impl Run {
     /// `runner.tool_cache`: shared by all runs.
     fn tool_cache(&self) -> PathBuf {
         self.options.cache.join("tools")
+    }
+
+    /// Notes that an image of an action was built; `--rebuild` builds each once a run.
+    fn is_first_build(&self, image: &crate::plan::container::ImageName) -> bool {
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        built.insert(image.to_string())
     }
 
     /// A folder of its own for the next leg.

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::composite::Frame;
 use super::environment::Layers;
 use super::inputs::input_variables;
-use super::job::Job;
+use super::job::{Job, Place};
 use super::post::PostWork;
 use super::process::{Failing, Stage};
 use super::step::{Prepared, Worked};
@@ -42,7 +42,7 @@ impl Job {
     pub async fn run_node(&mut self, stage: &Stage<'_>, node: &NodeRun<'_>) -> Worked {
         let variables = self.process_variables(node.github);
         let layers = Layers {
-            host: &self.run.options.host_env,
+            host: &self.base_env,
             env: node.env,
             action: &node.variables,
             runner: &variables,
@@ -56,7 +56,14 @@ impl Job {
             );
             return Worked::failed();
         }
-        let program = match self.run.node(node.version, node.env, &layers.search_path()) {
+        let found = match self.boxed() {
+            Some(machine) => self
+                .node_inside(&machine, node.version, &layers.search_path())
+                .await
+                .map(|program| (program, None)),
+            None => self.run.node(node.version, node.env, &layers.search_path()),
+        };
+        let program = match found {
             Ok((program, warning)) => {
                 if let Some(warning) = warning {
                     self.say(Some(stage.key), Level::Warning, &warning);
@@ -72,7 +79,7 @@ impl Job {
         env.retain(|(name, _)| name != "NODE_ICU_DATA"); // SPEC V-6
         let command = Command {
             program,
-            args: vec![node.script.clone().into_os_string()],
+            args: vec![self.paths.inside(&node.script).into_os_string()],
             env,
             cwd: self.directories.workspace.clone(),
         };
@@ -115,6 +122,7 @@ impl Job {
             env: &prepared.env,
             deadline: prepared.deadline,
             survives,
+            place: Place::Machine,
         };
         self.run_node(&stage, &node).await
     }

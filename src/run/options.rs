@@ -14,6 +14,7 @@ use crate::plan::matrix::MatrixFilter;
 use crate::workflow::Workflow;
 use crate::workspace;
 
+use super::engine::DockerOptions;
 use super::job_environment::Environments;
 
 /// Everything that holds for the whole run.
@@ -57,6 +58,10 @@ pub struct Options {
     pub angle: bool,
     /// Values of deployment environments.
     pub environments: Environments,
+    /// What the user says of containers.
+    pub docker: DockerOptions,
+    /// `--offline`.
+    pub offline: bool,
     /// Where the concurrency groups of all runs are kept.
     pub groups: PathBuf,
 }

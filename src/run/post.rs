@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::composite::Frame;
 use super::context::{Contexts, Status};
-use super::job::{Job, env_value, optional_minutes};
+use super::docker_action::DockerRun;
+use super::job::{Job, Place, env_value, optional_minutes};
 use super::node_action::{NodeRun, state_variables};
 use super::process::Stage;
 use super::step::{Prepared, deadline_of, earlier, worse};
@@ -52,6 +53,7 @@ pub(super) enum PostWork {
         script: PathBuf,
         inputs: Vec<(String, String)>,
     },
+    Docker(Box<DockerRun>),
     /// The posts of a composite action's steps, run as one (SPEC A-66).
     Composite,
 }
@@ -240,6 +242,7 @@ impl Job {
         let deadline = earlier(deadline, own_deadline);
         let mut outcome = match &post.work {
             PostWork::Composite => self.perform_inner(&post, key, deadline).await,
+            PostWork::Docker(run) => self.perform_docker(&post, key, deadline, run).await,
             PostWork::Node {
                 version,
                 script,
@@ -290,6 +293,38 @@ impl Job {
         result
     }
 
+    async fn perform_docker(
+        &mut self,
+        post: &Post,
+        key: &StepKey,
+        deadline: Option<Instant>,
+        run: &DockerRun,
+    ) -> Conclusion {
+        let Some(files) = self.stage_files(key) else {
+            return Conclusion::Failure;
+        };
+        let mut github = post.github.clone();
+        files.apply(&mut github);
+        let mut env = self.state.env.clone();
+        env.extend(post.env.clone());
+        let mut run = run.clone();
+        if let Some(state) = self.saved.get(&post.path) {
+            run.variables.extend(state_variables(state));
+        }
+        let survives = |_: &Self| holds_when_cancelled(post.condition.as_ref(), &post.contexts);
+        let stage = Stage {
+            key,
+            files: &files,
+            env: &env,
+            deadline,
+            survives: &survives,
+            place: Place::Machine,
+        };
+        let mut worked = Box::pin(self.run_docker(&stage, &run, &github, &env)).await;
+        self.absorb(&post.path, &mut worked);
+        worked.outcome
+    }
+
     async fn perform_node(
         &mut self,
         post: &Post,
@@ -322,6 +357,7 @@ impl Job {
             env: &env,
             deadline,
             survives: &survives,
+            place: Place::Machine,
         };
         let mut worked = self.run_node(&stage, &node).await;
         self.absorb(&post.path, &mut worked);

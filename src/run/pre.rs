@@ -73,7 +73,7 @@ impl Job {
         };
         let has_pre = match &action.manifest.runs {
             Runs::Node(node) => node.pre.is_some(),
-            Runs::Docker(_) => false,
+            Runs::Docker(docker) => docker.pre_entrypoint.is_some(),
             Runs::Composite { steps } => steps.iter().any(|step| {
                 self.action_with_pre(action.served.clone(), step, depth + 1)
                     .is_some()
@@ -194,7 +194,10 @@ impl Job {
                 self.work_inner_pres(frame, &prepared, action, steps, &inputs)
                     .await
             }
-            Runs::Docker(_) => Worked::failed(),
+            Runs::Docker(docker) => {
+                self.run_docker_pre(frame, &prepared, action, docker, &inputs)
+                    .await
+            }
         };
         self.absorb(&frame.path_of(place), &mut worked);
         if self.ran_out_of_time(limit.map(|(_, at)| at), worked.outcome) {

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use tokio::time::Instant;
 
 use super::command_files::CommandFiles;
-use super::job::Job;
+use super::job::{Job, Place};
 use super::limit;
 use super::log::StepLog;
 use super::state::Effects;
@@ -17,6 +17,7 @@ use crate::event::{Conclusion, EventKind, Level, StepKey};
 use crate::executor::{Command, Ending, ExecError, Finished};
 
 /// What a process of a step is run with.
+#[derive(Clone, Copy)]
 pub(super) struct Stage<'a> {
     pub key: &'a StepKey,
     pub files: &'a CommandFiles,
@@ -25,6 +26,7 @@ pub(super) struct Stage<'a> {
     pub deadline: Option<Instant>,
     /// Asked when the job is cancelled: does this step go on?
     pub survives: &'a (dyn Fn(&Job) -> bool + Sync),
+    pub place: Place<'a>,
 }
 
 impl Job {
@@ -38,7 +40,7 @@ impl Job {
         let mut log = StepLog::new(self, stage.key, self.command_state(stage.env));
         let survives = || (stage.survives)(self);
         let finished = self
-            .exec(command, &mut log, stage.deadline, &survives)
+            .exec(stage.place, command, &mut log, stage.deadline, &survives)
             .await;
         let mut effects = log.close();
         self.collect_files(stage, &mut effects);

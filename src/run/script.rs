@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::composite::Frame;
 use super::environment::Layers;
-use super::job::Job;
+use super::job::{Job, Place};
 use super::process::{Failing, Stage};
 use super::shell::Shell;
 use super::step::{Prepared, Worked};
 use crate::event::{EventKind, Level};
-use crate::executor::{Command, find};
+use crate::executor::Command;
 use crate::workflow::Token;
 use crate::workflow::evaluate::EvalError;
 
@@ -18,6 +18,14 @@ use crate::workflow::evaluate::EvalError;
 struct Script {
     text: String,
     shell: Shell,
+    directory: PathBuf,
+}
+
+/// The same, before it is known which shell there is.
+#[derive(Debug)]
+struct Written {
+    text: String,
+    shell: Option<Shell>,
     directory: PathBuf,
 }
 
@@ -40,22 +48,31 @@ impl Job {
     ) -> Worked {
         let variables = self.process_variables(&prepared.github);
         let layers = Layers {
-            host: &self.run.options.host_env,
+            host: &self.base_env,
             env: &prepared.env,
             action: &[],
             runner: &variables,
             path: &self.state.path,
         };
         let search_path = layers.search_path();
-        let script = match self.script(frame, prepared, run, shell, directory, &search_path) {
+        let script = match self.script(frame, prepared, run, shell, directory) {
             Ok(script) => script,
             Err(unready) => {
                 self.explain(prepared, &unready);
                 return Worked::failed();
             }
         };
-        let Some(program) = find::which(&script.shell.command, &search_path, &script.directory)
-        else {
+        let shell = match script.shell {
+            Some(shell) => shell,
+            None => self.fallback_shell(&search_path).await,
+        };
+        let script = Script {
+            shell,
+            text: script.text,
+            directory: script.directory,
+        };
+        let found = self.which(&script.shell.command, &search_path, &script.directory);
+        let Some(program) = found.await else {
             self.say(
                 Some(&prepared.key),
                 Level::Error,
@@ -82,7 +99,7 @@ impl Job {
             return Worked::failed();
         }
         let command = Command {
-            args: script.shell.arguments(&file),
+            args: script.shell.arguments(&self.paths.inside(&file)),
             env: layers.build(),
             cwd: script.directory,
             program,
@@ -94,6 +111,7 @@ impl Job {
             env: &prepared.env,
             deadline: prepared.deadline,
             survives: &survives,
+            place: Place::Machine,
         };
         self.run_process(&stage, &command, Failing::Said).await
     }
@@ -105,8 +123,7 @@ impl Job {
         run: &Token,
         shell: Option<&Token>,
         directory: Option<&Token>,
-        search_path: &std::ffi::OsStr,
-    ) -> Result<Script, Unready> {
+    ) -> Result<Written, Unready> {
         let evaluator = self.evaluator_of(frame, &prepared.contexts);
         let optional = |token: Option<&Token>| {
             token
@@ -124,13 +141,13 @@ impl Job {
         };
         let shell = optional(shell)?.or_else(|| default(&self.default_shell));
         let directory = optional(directory)?.or_else(|| default(&self.default_directory));
-        Ok(Script {
+        Ok(Written {
             text: evaluator.string(run).map_err(Unready::Evaluation)?,
             shell: match shell {
-                Some(value) => {
-                    Shell::parse(&value).map_err(|error| Unready::Message(error.to_string()))?
-                }
-                None => self.fallback_shell(search_path),
+                Some(value) => Some(
+                    Shell::parse(&value).map_err(|error| Unready::Message(error.to_string()))?,
+                ),
+                None => None,
             },
             directory: self.directory(directory.as_deref()),
         })

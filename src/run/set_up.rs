@@ -10,12 +10,15 @@ use indexmap::IndexMap;
 use super::context::Contexts;
 use super::directories::Directories;
 use super::github;
+use super::ground::Ground;
 use super::job::Job;
 use super::job_environment::{JobEnvironment, merged, vars_value};
 use super::leg::LegPlan;
 use super::mask::Masker;
 use super::matcher::{self, Matchers};
+use super::paths::{Kind, Paths};
 use super::post::Posts;
+use super::shell::Shell;
 use super::state::JobState;
 use crate::event::JobKey;
 use crate::expr::Value;
@@ -39,6 +42,7 @@ pub(super) fn set_up(
     plan: &LegPlan,
     key: &JobKey,
     definition: &StepsJob,
+    ground: &Ground,
     masker: &Masker,
 ) -> Result<Job, SetUpError> {
     let run = &plan.run;
@@ -54,7 +58,15 @@ pub(super) fn set_up(
     )
     .map_err(|error| SetUpError::Message(format!("can not make the job's folders: {error}")))
     .and_then(|directories| {
-        let prepared = prepare(plan, key, definition, &directories, &tracking, masker);
+        let prepared = prepare(
+            plan,
+            key,
+            definition,
+            ground,
+            &directories,
+            &tracking,
+            masker,
+        );
         if prepared.is_err()
             && let Err(error) = directories.remove()
         {
@@ -72,6 +84,7 @@ fn prepare(
     plan: &LegPlan,
     key: &JobKey,
     definition: &StepsJob,
+    ground: &Ground,
     directories: &Directories,
     tracking: &str,
     masker: &Masker,
@@ -85,29 +98,57 @@ fn prepare(
         debug,
     } = values(plan, definition, masker)?;
     let env = job_env(plan, definition, &server)?;
+    let paths = match &ground.machine {
+        Some(boxed) => {
+            directories.open().map_err(|error| {
+                SetUpError::Message(format!("can not open the job's folders: {error}"))
+            })?;
+            let socket = run.options.docker.socket.is_some();
+            Paths::of(boxed.kind, directories, &directories.tool_cache, socket)
+        }
+        None => Paths::default(),
+    };
     let mut github = (*plan.invocation.github).clone();
     let mut set = |name: &str, value: &str| github.insert(name, Value::string(value));
     set("job", &plan.id);
-    set("workspace", &directories.workspace.to_string_lossy());
-    set("event_path", &directories.event.to_string_lossy());
+    set(
+        "workspace",
+        &paths.shown(&directories.workspace).to_string_lossy(),
+    );
+    set(
+        "event_path",
+        &paths.shown(&directories.event).to_string_lossy(),
+    );
     set("action_repository", "");
     set("action_ref", "");
     server.set("github", Value::Object(Arc::new(github.clone())));
     let runner = github::runner(
-        &directories.temp,
-        &directories.tool_cache,
-        &directories.pipeline,
+        &paths.shown(&directories.temp),
+        &paths.tools(&directories.tool_cache),
+        &paths.shown(&directories.pipeline),
+        ground.hosted,
         debug,
     );
     let (default_shell, default_directory) = defaults(plan, definition, &server, &env)?;
     let mut runner_variables = github::runner_variables(&runner);
     runner_variables.push(("RUNNER_TRACKING_ID".to_owned(), tracking.to_owned()));
+    let host = (run.provision.0)(tracking);
     Ok(Job {
         run: Arc::clone(run),
         invocation: Arc::clone(&plan.invocation),
         key: key.clone(),
-        machine: (run.provision.0)(tracking),
+        machine: Arc::clone(&host),
+        host,
+        base_env: Arc::new(run.options.host_env.clone()),
+        fallback: ground.machine.as_ref().and_then(|boxed| match boxed.kind {
+            Kind::Hosted => None,
+            // SPEC J-43
+            Kind::OnHosted | Kind::OnHost => Some(Shell::default_of_host(false)),
+        }),
+        containers: None,
+        nodes: Arc::default(),
         directories: directories.clone(),
+        paths,
         masker: masker.clone(),
         github,
         runner,
@@ -128,6 +169,26 @@ fn prepare(
         summaries: Arc::new(AtomicUsize::new(0)),
         background: false,
     })
+}
+
+/// The contexts of `container` and `services`: secrets and `env` beside those of the server.
+pub(super) fn container_contexts(
+    plan: &LegPlan,
+    definition: &StepsJob,
+) -> Result<Contexts, EvalError> {
+    if definition.container.is_none() && definition.services.is_none() {
+        return Ok(plan.contexts.clone());
+    }
+    // What it masks is masked again when the job is set up.
+    let found = values(plan, definition, &plan.run.masker.fork());
+    let server = match found {
+        Ok(values) => values.server,
+        Err(SetUpError::Evaluation(error)) => return Err(error),
+        // The set-up says so.
+        Err(SetUpError::Message(_)) => plan.contexts.clone(),
+    };
+    let env = job_env(plan, definition, &server)?;
+    Ok(server.with("env", super::job::env_value(&env)))
 }
 
 /// What a job's environment gives and changes.

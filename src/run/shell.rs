@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use crate::plan::container::words;
+
 /// A shell, resolved: what to start and what the script file looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shell {
@@ -89,7 +91,7 @@ impl Shell {
     /// The arguments for a script at `path`, split as a .NET process does: blanks, and double quotes around them.
     /// The path goes in after the split: a runner's folder has no blanks in it, a home folder may.
     pub fn arguments(&self, path: &Path) -> Vec<OsString> {
-        split(&self.template)
+        words(&self.template)
             .into_iter()
             .map(|word| filled(&word, path.as_os_str()))
             .collect()
@@ -136,42 +138,6 @@ fn filled(word: &str, path: &OsStr) -> OsString {
         whole.push(part);
     }
     whole
-}
-
-/// Splits an argument text at blanks; double quotes group, `\"` is a quote.
-fn split(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut started = false;
-    let mut quoted = false;
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' if chars.peek() == Some(&'"') => {
-                chars.next();
-                word.push('"');
-                started = true;
-            }
-            '"' => {
-                quoted = !quoted;
-                started = true;
-            }
-            c if c.is_whitespace() && !quoted => {
-                if started {
-                    words.push(std::mem::take(&mut word));
-                    started = false;
-                }
-            }
-            c => {
-                word.push(c);
-                started = true;
-            }
-        }
-    }
-    if started {
-        words.push(word);
-    }
-    words
 }
 
 #[cfg(test)]

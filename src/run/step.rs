@@ -276,7 +276,7 @@ impl Job {
         let made = self
             .directories
             .write_event(&self.event)
-            .and_then(|()| CommandFiles::create(&self.directories.file_commands));
+            .and_then(|()| CommandFiles::create(&self.directories.file_commands, &self.paths));
         made.map_err(|error| {
             let message = format!("can not make the step's files: {error}");
             self.say(Some(key), Level::Error, &message);

@@ -35,6 +35,8 @@ pub(super) enum Meaning {
     /// `actions/checkout`: served from the local tree.
     Checkout,
     Action(Box<Resolved>),
+    /// `docker://image`.
+    Image(String),
 }
 
 /// Of which repository an `actions/checkout` is.
@@ -165,9 +167,7 @@ impl Job {
                 Ok(Meaning::Action(Box::new(action)))
             }
             Reference::SelfRepository(path) => self.resolve_in_own_repository(scope, path, text),
-            Reference::Docker(image) => Err(format!(
-                "the Docker image {image} can not run on the host: Docker is not built yet"
-            )),
+            Reference::Docker(image) => Ok(Meaning::Image(image.clone())),
             Reference::Remote { .. } => {
                 let Some(name) = RemoteName::of(&reference) else {
                     return Err(format!("{text} names no repository"));
@@ -257,6 +257,9 @@ impl Job {
                 return self.run_checkout(&prepared, &given, survives).await;
             }
             Ok(Meaning::Action(action)) => *action,
+            Ok(Meaning::Image(image)) => {
+                return self.run_image(frame, &prepared, &image, &given).await;
+            }
             Err(message) => {
                 self.say(Some(&prepared.key), Level::Error, &message);
                 return Worked::failed();
@@ -301,10 +304,13 @@ impl Job {
                 worked.effects.outputs = outputs;
                 worked
             }
-            Runs::Docker(_) => {
-                let message = "this action runs in Docker, and Docker is not built yet";
-                self.say(Some(&prepared.key), Level::Error, message);
-                Worked::failed()
+            Runs::Docker(docker) => {
+                if docker.pre_entrypoint.is_some() && action.local {
+                    let message = "`pre` execution is not supported for local action";
+                    self.say(Some(&prepared.key), Level::Warning, message);
+                }
+                self.run_docker_action(frame, prepared, action, docker, inputs)
+                    .await
             }
             Runs::Node(node) => {
                 if node.pre.is_some() && action.local {

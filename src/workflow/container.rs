@@ -121,7 +121,8 @@ impl Evaluator<'_> {
         Ok(services)
     }
 
-    fn texts(&self, token: &Token) -> Result<Vec<String>, EvalError> {
+    /// A list of texts.
+    pub fn texts(&self, token: &Token) -> Result<Vec<String>, EvalError> {
         match &token.kind {
             TokenKind::Sequence(items) => {
                 items.iter().map(|item| self.literal_text(item)).collect()

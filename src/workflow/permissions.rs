@@ -68,10 +68,7 @@ impl Grant {
         let all = PERMISSIONS
             .into_iter()
             .map(|name| (name, self.access(name)));
-        let mut all: IndexMap<_, _> = all.filter(|(_, access)| *access > Access::None).collect();
-        // No workflow can take it away (SPEC W-101).
-        all.entry("metadata").or_insert(Access::Read);
-        all
+        all.filter(|(_, access)| *access > Access::None).collect()
     }
 
     /// What this asks for beyond another: name, asked, allowed.

@@ -39,6 +39,7 @@ pub use overlay::confirm_overlay;
 pub use request::{CheckoutRequest, Submodules};
 pub use scan::Changes;
 pub use snapshot::Snapshot;
+pub use source::borrowed;
 
 /// Files of lrun's own that may hold secrets, in the root of the workspace.
 const SECRET_FILES: [&str; 4] = [".secrets", ".env", ".vars", ".input"];

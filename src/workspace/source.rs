@@ -203,3 +203,23 @@ pub(super) fn is_skip_worktree(entry: &IndexEntry) -> bool {
 pub(super) fn stage(entry: &IndexEntry) -> u16 {
     (entry.flags >> 12) & 3
 }
+
+/// Folders of git objects that a checkout borrows, those that the user's repository borrows itself included.
+pub fn borrowed(options: &Options) -> Vec<PathBuf> {
+    let Ok(Some(source)) = Source::open(options) else {
+        return Vec::new();
+    };
+    let mut folders = source.objects();
+    let mut next = 0;
+    while let Some(folder) = folders.get(next) {
+        let lines = std::fs::read_to_string(folder.join("info/alternates")).unwrap_or_default();
+        let more: Vec<PathBuf> = lines
+            .lines()
+            .map(|line| folder.join(line))
+            .filter(|more| !folders.contains(more))
+            .collect();
+        folders.extend(more);
+        next += 1;
+    }
+    folders
+}

@@ -92,11 +92,11 @@ fn actrc() -> Vec<Row> {
         row("3: a wrong value is a warning")
             .file(
                 "repo/.actrc",
-                "-e none.json\n--concurrent-jobs many\n--backend docker\n--input a\n",
+                "-e none.json\n--concurrent-jobs many\n--backend moon\n--input a\n",
             )
             .warns("push", ".actrc:1: cannot read the event file")
             .warns("push", ".actrc:2:")
-            .warns("push", ".actrc:3: `--backend docker` is not built yet")
+            .warns("push", ".actrc:3: `--backend` takes auto, docker, host")
             .warns("push", ".actrc:4:"),
     ]
 }

@@ -3,6 +3,7 @@
 use lrun::cli::command::CommandKind;
 use lrun::cli::settings::{Content, PendingKind, PlatformTarget, WorkflowChoice, Workspace};
 use lrun::cli::values::InputSource;
+use lrun::executor::docker::Pull;
 
 use crate::world::{Row, row};
 
@@ -421,11 +422,48 @@ fn machines() -> Vec<Row> {
             })
             .fails("-b --clean", "--clean"),
         row("2: -p --pull")
-            .no_op("-p", "--pull has no effect")
-            .no_op("--pull=false", "--pull has no effect")
-            .clean("--pull=never")
-            .clean("-p=T")
+            .is("push", |s| assert_eq!(s.docker.pull, Pull::Missing))
+            .is("-p", |s| assert_eq!(s.docker.pull, Pull::Always))
+            .is("-p=T", |s| assert_eq!(s.docker.pull, Pull::Always))
+            .is("--pull=false", |s| assert_eq!(s.docker.pull, Pull::Missing))
+            .is("--pull=always", |s| assert_eq!(s.docker.pull, Pull::Always))
+            .is("--pull=never", |s| assert_eq!(s.docker.pull, Pull::Never))
             .fails("--pull=sometimes", "always, missing, never"),
+        row("2: --rebuild")
+            .is("--rebuild", |s| assert!(s.docker.rebuild))
+            .is("--rebuild=false", |s| assert!(!s.docker.rebuild)),
+        row("2: --network").is("--network host", |s| {
+            assert_eq!(s.docker.network.as_deref(), Some("host"));
+        }),
+        row("2: --container-architecture").is("--container-architecture linux/amd64", |s| {
+            assert_eq!(s.docker.platform.as_deref(), Some("linux/amd64"));
+        }),
+        row("2: --container-options")
+            .is("--container-options '--dns 1.1.1.1' --container-options '--cpus 2 -e \"A=b c\"'", |s| {
+                // The last one counts.
+                assert!(s.docker.options.dns.is_empty());
+                assert_eq!(s.docker.options.nano_cpus, Some(2_000_000_000));
+                assert_eq!(s.docker.options.env[0].1.as_deref(), Some("b c"));
+            })
+            .fails("--container-options --nonsense", "container option '--nonsense'"),
+        row("2: --container-daemon-socket")
+            .is("--container-daemon-socket -", |s| assert_eq!(s.docker.socket, None))
+            .is("push", |s| assert_eq!(s.docker.socket, None))
+            .is("--container-daemon-socket unix:///run/d.sock", |s| {
+                assert_eq!(s.docker.socket.as_deref(), Some("/run/d.sock".as_ref()));
+            })
+            .is("--docker-socket /run/d.sock", |s| {
+                assert_eq!(s.docker.socket.as_deref(), Some("/run/d.sock".as_ref()));
+            }),
+        row("2: --container-cap-add, --container-cap-drop, --privileged, --userns").is(
+            "--container-cap-add A --container-cap-add B --container-cap-drop C --privileged --userns host",
+            |s| {
+                assert_eq!(s.docker.rights.cap_add, ["A", "B"]);
+                assert_eq!(s.docker.rights.cap_drop, ["C"]);
+                assert!(s.docker.rights.privileged);
+                assert_eq!(s.docker.rights.userns.as_deref(), Some("host"));
+            },
+        ),
         row("2: --use-gitignore")
             .is("--use-gitignore", |s| assert!(!s.with_ignored))
             .is("--use-gitignore=false", |s| assert!(s.with_ignored)),
@@ -516,14 +554,8 @@ fn remote() -> Vec<Row> {
 fn later() -> Vec<Row> {
     vec![
         row("2: a flag that is not built yet")
-            .file(
-                "repo/.actrc",
-                "--container-architecture linux/amd64\n--artifact-server-path /tmp/x\n-r\n",
-            )
-            .warns(
-                "push",
-                ".actrc:1: `--container-architecture` is not built yet",
-            )
+            .file("repo/.actrc", "--keep\n--artifact-server-path /tmp/x\n-r\n")
+            .warns("push", ".actrc:1: `--keep` is not built yet")
             .warns(
                 "push",
                 ".actrc:2: `--artifact-server-path` is not built yet",
@@ -531,9 +563,6 @@ fn later() -> Vec<Row> {
             .warns("push", ".actrc:3: `--reuse` is not built yet")
             .fails("-r", "`--reuse` is not built yet")
             .fails("-w", "`--watch` is not built yet")
-            .fails("--network host", "`--network` is not built yet")
-            .fails("--container-daemon-socket -", "not built yet")
-            .fails("--keep", "not built yet")
-            .fails("--backend docker", "not built yet"),
+            .fails("--keep", "not built yet"),
     ]
 }

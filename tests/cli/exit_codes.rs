@@ -130,7 +130,7 @@ fn two_for_wrong_arguments() {
         &["push", "--matrix", "os:linux"],
         &["-l", "-n"],
         &["push", "--workspace", "bind", "--staged"],
-        &["push", "--backend", "docker"],
+        &["push", "--backend", "moon"],
     ];
     for args in wrong {
         let words = args.iter().map(|word| (*word).to_owned()).collect();

@@ -115,6 +115,7 @@ impl World {
             .env("HOME", self.home())
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("LRUN_API_URL", self.api.url())
+            .env("LRUN_BACKEND", "host")
             .envs(&self.env)
             .output()
             .unwrap();

@@ -18,7 +18,7 @@ use lrun::plan::machine::{Arch, Backend, Machines, Os};
 use lrun::plan::reusable::Library;
 use lrun::plan::{Content, GithubEvent};
 use lrun::run::job_environment::Environments;
-use lrun::run::{Ended, Identity, Options, Provision, Selected, Work, run};
+use lrun::run::{DockerOptions, Ended, Identity, Options, Provision, Selected, Work, run};
 use lrun::workflow::{ReadOptions, Workflow, read_workflow};
 use lrun::workspace;
 use tempfile::TempDir;
@@ -327,6 +327,8 @@ fn options(place: &Path, root: &Path) -> Options {
             backend: Backend::Host,
             mappings: Vec::new(),
         },
+        docker: DockerOptions::default(),
+        offline: false,
         secrets: IndexMap::new(),
         vars: IndexMap::new(),
         env: Vec::new(),

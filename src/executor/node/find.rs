@@ -46,6 +46,16 @@ pub fn find_nodes(places: Places<'_>) -> Vec<Node> {
     found.into_iter().map(|(_, node)| node).collect()
 }
 
+/// Official builds in a folder of a tool cache: `VERSION/x64/bin/node`.
+pub fn unpacked(folder: &Path) -> Vec<Node> {
+    let node = |(folder, version): (PathBuf, Version)| Node {
+        path: folder.join(architecture()).join("bin").join(PROGRAM),
+        version,
+    };
+    let found = versioned(folder).into_iter().map(node);
+    found.filter(|node| node.path.is_file()).collect()
+}
+
 /// Programs, and the versions that their folders are named after.
 fn candidates(places: Places<'_>) -> Vec<(PathBuf, Option<Version>)> {
     let folders = places.path.into_iter().flat_map(std::env::split_paths);

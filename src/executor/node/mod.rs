@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use choose::{NoNode, choose_node, prefers_20};
-pub use find::{Places, find_nodes};
+pub use find::{Places, find_nodes, unpacked};
 
 /// `major.minor.patch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

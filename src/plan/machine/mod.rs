@@ -1,7 +1,6 @@
 //! Which machine serves the labels of a `runs-on` (SPEC W-71).
 
 use crate::workflow::suggest::nearest;
-use crate::workflow::{Job, StepsJob, Token, TokenKind};
 
 /// Where commands may run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -131,6 +130,14 @@ impl Mapping {
 pub enum Placement {
     /// On this machine; `runner.environment` is self-hosted.
     Host,
+    /// In a container of an image, which imitates a machine of GitHub's.
+    Image {
+        image: String,
+        /// That the machine is none of the label's kind.
+        warning: Option<String>,
+        /// Where it runs when no engine answers.
+        otherwise: Box<Self>,
+    },
     /// Nowhere: the leg is named and the run ends with exit code 3.
     Unavailable { reason: String, help: String },
 }
@@ -138,7 +145,10 @@ pub enum Placement {
 impl Placement {
     /// `runner.environment`: only an image imitates a machine of GitHub's.
     pub fn environment(&self) -> &'static str {
-        "self-hosted"
+        match self {
+            Self::Image { .. } => "github-hosted",
+            Self::Host | Self::Unavailable { .. } => "self-hosted",
+        }
     }
 
     fn unavailable(reason: impl Into<String>, help: impl Into<String>) -> Self {
@@ -192,24 +202,6 @@ const WINDOWS: [&str; 5] = [
     "windows-2025-vs2026",
     "windows-11-arm",
 ];
-
-/// The first label of GitHub's own machines among the words of a job's `runs-on` and matrix.
-pub fn hosted_label<'t>(job: &'t Job, steps: &'t StepsJob) -> Option<&'t str> {
-    fn search(token: &Token) -> Option<&str> {
-        match &token.kind {
-            TokenKind::String(text) => hosted(&text.to_lowercase()).map(|_| text.as_str()),
-            TokenKind::Sequence(items) => items.iter().find_map(search),
-            TokenKind::Mapping(pairs) => pairs.iter().find_map(|(_, value)| search(value)),
-            _ => None,
-        }
-    }
-    let matrix = || search(&job.strategy.as_ref()?.value);
-    search(&steps.runs_on).or_else(|| {
-        matches!(steps.runs_on.kind, TokenKind::Expression(_))
-            .then(matrix)
-            .flatten()
-    })
-}
 
 /// The machine of GitHub's that a label names.
 fn hosted(label: &str) -> Option<(Os, bool)> {
@@ -273,6 +265,36 @@ impl Machines {
         }
     }
 
+    /// What the host would do, in an image where an engine answers.
+    fn in_image(&self, image: &str, label: &str, otherwise: Placement) -> Placement {
+        if self.backend == Backend::Host {
+            return otherwise;
+        }
+        let otherwise = if self.backend == Backend::Docker {
+            Placement::unavailable(
+                format!(
+                    "'{label}' is to run in the image '{image}', and no container engine answers"
+                ),
+                "start the engine (`lrun doctor` says what was looked for), or --backend host",
+            )
+        } else {
+            otherwise
+        };
+        let warning = hosted(label)
+            .filter(|(os, _)| *os != Os::Linux)
+            .map(|(os, _)| {
+                format!(
+                    "'{label}' is a {} machine, and the image '{image}' is a Linux: `runner.os` is Linux",
+                    os.as_str()
+                )
+            });
+        Placement::Image {
+            image: image.to_owned(),
+            warning,
+            otherwise: Box::new(otherwise),
+        }
+    }
+
     /// The mapping in force for a label.
     fn mapping(&self, label: &str) -> Option<&Mapping> {
         self.mappings
@@ -281,8 +303,17 @@ impl Machines {
             .filter(|mapping| mapping.target != Target::Nothing)
     }
 
-    /// A label with an image, where no engine answers.
+    /// A label with an image.
     fn image(&self, mapping: &Mapping, labels: &[String]) -> Placement {
+        let Target::Image(image) = &mapping.target else {
+            return Placement::Host;
+        };
+        let otherwise = self.without_engine(mapping, labels);
+        self.in_image(image, &mapping.label.to_lowercase(), otherwise)
+    }
+
+    /// A label with an image, where no engine answers.
+    fn without_engine(&self, mapping: &Mapping, labels: &[String]) -> Placement {
         let label = &mapping.label;
         if self.backend != Backend::Host
             && mapping.origin == Origin::CommandLine
@@ -290,9 +321,9 @@ impl Machines {
         {
             return Placement::unavailable(
                 format!(
-                    "'{label}' is to run in the image '{image}', and no container engine is used"
+                    "'{label}' is to run in the image '{image}', and no container engine answers"
                 ),
-                format!("-P {label}=host runs it on this machine"),
+                format!("start the engine, or -P {label}=host runs it on this machine"),
             );
         }
         let known = |label: &String| {
@@ -366,7 +397,7 @@ impl Machines {
             return unknown_label(label);
         };
         if os != self.os {
-            return Placement::unavailable(
+            let nowhere = Placement::unavailable(
                 format!(
                     "'{label}' is a {} machine, and this one is {}",
                     os.as_str(),
@@ -374,6 +405,10 @@ impl Machines {
                 ),
                 format!("-P {label}=host runs it on this machine all the same"),
             );
+            return match image_of(label) {
+                Some(image) => self.in_image(image, label, nowhere),
+                None => nowhere,
+            };
         }
         if arm && self.arch != Arch::Arm64 {
             return Placement::unavailable(
@@ -384,8 +419,22 @@ impl Machines {
                 format!("-P {label}=host runs it on this machine all the same"),
             );
         }
-        Placement::Host
+        match image_of(label) {
+            Some(image) => self.in_image(image, label, Placement::Host),
+            None => Placement::Host,
+        }
     }
+}
+
+/// The image for a hosted Linux, unless the user names one.
+fn image_of(label: &str) -> Option<&'static str> {
+    Some(match label.trim_end_matches("-arm") {
+        "ubuntu-latest" | "ubuntu-slim" => "catthehacker/ubuntu:act-latest",
+        "ubuntu-26.04" => "catthehacker/ubuntu:act-26.04",
+        "ubuntu-24.04" => "catthehacker/ubuntu:act-24.04",
+        "ubuntu-22.04" => "catthehacker/ubuntu:act-22.04",
+        _ => return None,
+    })
 }
 
 fn unknown_label(label: &str) -> Placement {

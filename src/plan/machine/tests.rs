@@ -20,11 +20,20 @@ fn linux(mappings: &[(&str, Origin)]) -> Machines {
     machines(Os::Linux, Arch::X64, Backend::Auto, mappings)
 }
 
-/// `host`, or the reason.
-fn place(machines: &Machines, labels: &str) -> String {
+fn placement(machines: &Machines, labels: &str) -> Placement {
     let labels: Vec<String> = labels.split(' ').map(str::to_owned).collect();
-    match machines.place(&labels, None) {
+    machines.place(&labels, None)
+}
+
+/// `host`, or the reason; where no engine answers.
+fn place(machines: &Machines, labels: &str) -> String {
+    told(placement(machines, labels))
+}
+
+fn told(placement: Placement) -> String {
+    match placement {
         Placement::Host => "host".into(),
+        Placement::Image { otherwise, .. } => told(*otherwise),
         Placement::Unavailable { reason, help } => {
             assert!(!help.is_empty());
             reason
@@ -83,6 +92,70 @@ fn labels_without_a_mapping_mean_this_machine_or_none() {
 }
 
 #[test]
+fn hosted_linux_is_an_image_where_an_engine_answers() {
+    use Origin::{CommandLine, Settings};
+    type Flags<'a> = &'a [(&'a str, Origin)];
+    type Row<'a> = (Backend, Flags<'a>, &'a str, Option<(&'a str, bool)>);
+    let table: [Row<'_>; 9] = [
+        (
+            Backend::Auto,
+            &[],
+            "ubuntu-latest",
+            Some(("catthehacker/ubuntu:act-latest", false)),
+        ),
+        (
+            Backend::Docker,
+            &[],
+            "ubuntu-22.04",
+            Some(("catthehacker/ubuntu:act-22.04", false)),
+        ),
+        (Backend::Host, &[], "ubuntu-latest", None),
+        (Backend::Auto, &[], "self-hosted linux", None),
+        (
+            Backend::Auto,
+            &[("Ubuntu-Latest=img", Settings)],
+            "ubuntu-latest",
+            Some(("img", false)),
+        ),
+        (
+            Backend::Auto,
+            &[("macos-latest=img", CommandLine)],
+            "macos-latest",
+            Some(("img", true)),
+        ),
+        (
+            Backend::Docker,
+            &[("self-hosted=img", Settings)],
+            "self-hosted x64",
+            Some(("img", false)),
+        ),
+        (
+            Backend::Auto,
+            &[("ubuntu-latest=host", Settings)],
+            "ubuntu-latest",
+            None,
+        ),
+        (Backend::Host, &[("gpu=img", CommandLine)], "gpu", None),
+    ];
+    for (backend, flags, labels, expected) in table {
+        let machines = machines(Os::Linux, Arch::X64, backend, flags);
+        let found = placement(&machines, labels);
+        let is_hosted = found.environment() == "github-hosted";
+        let image = match &found {
+            Placement::Image { image, warning, .. } => Some((image.as_str(), warning.is_some())),
+            _ => None,
+        };
+        assert_eq!(image, expected, "{labels} {backend:?}");
+        assert_eq!(is_hosted, expected.is_some());
+    }
+    let machines = machines(Os::Linux, Arch::X64, Backend::Docker, &[]);
+    assert_eq!(
+        place(&machines, "ubuntu-latest"),
+        "'ubuntu-latest' is to run in the image 'catthehacker/ubuntu:act-latest', and no container engine answers"
+    );
+}
+
+#[test]
 fn other_machines_serve_their_own_labels() {
     let table = [
         (Os::MacOs, Arch::Arm64, "macos-15", true),
@@ -103,7 +176,7 @@ fn mappings_decide_as_far_as_they_can_without_an_engine() {
     use Origin::{CommandLine, Settings};
     type Flags<'a> = &'a [(&'a str, Origin)];
     let refused = |label: &str| {
-        format!("'{label}' is to run in the image '{IMAGE}', and no container engine is used")
+        format!("'{label}' is to run in the image '{IMAGE}', and no container engine answers")
     };
     let table: [(Flags<'_>, &str, String); 11] = [
         (

@@ -57,7 +57,7 @@ fn sketch_with(jobs: &str, matrix: &[&str], skip_unavailable: bool, only: &[&str
     let machines = Machines {
         os: Os::Linux,
         arch: Arch::X64,
-        backend: Backend::Auto,
+        backend: Backend::Host,
         mappings: Vec::new(),
     };
     let filters = MatrixFilter::parse(matrix).unwrap();
@@ -393,7 +393,7 @@ jobs:
         machines: &Machines {
             os: Os::Linux,
             arch: Arch::X64,
-            backend: Backend::Auto,
+            backend: Backend::Host,
             mappings: Vec::new(),
         },
         matrix: &[],
@@ -440,7 +440,7 @@ jobs:
         machines: &Machines {
             os: Os::Linux,
             arch: Arch::X64,
-            backend: Backend::Auto,
+            backend: Backend::Host,
             mappings: Vec::new(),
         },
         matrix: &MatrixFilter::parse(&["v:2"]).unwrap(),

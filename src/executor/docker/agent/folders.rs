@@ -1,0 +1,116 @@
+//! What only somebody inside the container may do with files that its user made.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::{MetadataExt as _, lchown};
+use std::path::{Path, PathBuf};
+
+/// Removes everything in a folder. Whatever is mounted there is somebody's own and stays, with all above it.
+pub(super) fn empty(folder: &Path) -> io::Result<()> {
+    empty_around(folder, &mount_points(&fs::read("/proc/self/mountinfo")?))
+}
+
+fn empty_around(folder: &Path, mounted: &[PathBuf]) -> io::Result<()> {
+    let mut failed = None;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if mounted.contains(&path) {
+            continue;
+        }
+        let removed = if !fs::symlink_metadata(&path)?.is_dir() {
+            fs::remove_file(&path)
+        } else if mounted.iter().any(|point| point.starts_with(&path)) {
+            empty_around(&path, mounted)
+        } else {
+            fs::remove_dir_all(&path)
+        };
+        // The rest may go all the same.
+        if let Err(error) = removed {
+            failed = Some(error);
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// The fifth field of each line, in which blanks and such are octal.
+fn mount_points(text: &[u8]) -> Vec<PathBuf> {
+    text.split(|byte| *byte == b'\n')
+        .filter_map(|line| line.split(|byte| *byte == b' ').nth(4))
+        .map(|point| PathBuf::from(OsString::from_vec(unescaped(point))))
+        .collect()
+}
+
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        let octal = tail
+            .get(..3)
+            .filter(|_| *first == b'\\')
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        if let Some(byte) = octal {
+            plain.push(byte);
+            rest = &tail[3..];
+        } else {
+            plain.push(*first);
+            rest = tail;
+        }
+    }
+    plain
+}
+
+/// Gives everything below a folder that is somebody else's to a user; links are not followed.
+pub(super) fn own(folder: &Path, user: u32, group: u32) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let about = fs::symlink_metadata(&path)?;
+        if about.uid() != user {
+            lchown(&path, Some(user), Some(group))?;
+        }
+        if about.is_dir() {
+            own(&path, user, group)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_mounted_is_spared() {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir_all(place.path().join("a/precious")).unwrap();
+        fs::write(place.path().join("a/precious/file"), "").unwrap();
+        fs::write(place.path().join("a/other"), "").unwrap();
+        let line = format!(
+            "36 35 98:0 /x {}/a/precious rw - ext4 /dev/x rw",
+            place.path().display()
+        );
+        let mounted = mount_points(line.as_bytes());
+        empty_around(place.path(), &mounted).unwrap();
+        assert!(place.path().join("a/precious/file").is_file());
+        assert!(!place.path().join("a/other").exists());
+        let blank = mount_points(b"1 2 3 / /a\\040b rw");
+        assert_eq!(blank, [PathBuf::from("/a b")]);
+    }
+
+    #[test]
+    fn a_folder_is_emptied_and_stays() {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir_all(place.path().join("a/b")).unwrap();
+        fs::write(place.path().join("a/b/c"), "").unwrap();
+        fs::write(place.path().join("d"), "").unwrap();
+        std::os::unix::fs::symlink("/etc", place.path().join("link")).unwrap();
+        let about = fs::metadata(place.path()).unwrap();
+        own(place.path(), about.uid(), about.gid()).unwrap();
+        empty(place.path()).unwrap();
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+        assert!(Path::new("/etc").is_dir());
+        assert!(empty(&place.path().join("gone")).is_err());
+    }
+}

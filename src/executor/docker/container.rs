@@ -1,0 +1,317 @@
+//! A container as a machine.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bollard::container::LogOutput;
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, LogsOptionsBuilder, WaitContainerOptionsBuilder,
+};
+use futures_util::StreamExt as _;
+use indexmap::IndexMap;
+
+use super::super::follow::Graces;
+use super::super::{BoxFuture, Command, ExecError, Finished, Machine, Output, Stop};
+use super::agent::{Agent, FOLDER, Parts, Post};
+use super::create::Bind;
+use super::exec::Execs;
+use super::{DockerError, Engine, Spec};
+
+/// How long an agent may take to report; a machine under load is slow.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What starts a machine in a container.
+#[derive(Debug)]
+pub struct Start<'a> {
+    pub engine: &'a Engine,
+    pub spec: Spec,
+    /// lrun's own environment.
+    pub env: &'a IndexMap<OsString, OsString>,
+    /// The agent's, where the engine sees this machine's files.
+    pub parts: Option<&'a Parts>,
+    /// A folder of this machine for the agent's socket.
+    pub folder: &'a Path,
+}
+
+/// A container in which commands run.
+#[derive(Debug)]
+pub struct Container {
+    engine: Engine,
+    id: String,
+    hand: Hand,
+    env: Vec<(OsString, OsString)>,
+    alpine: bool,
+    user: u32,
+    graces: Graces,
+}
+
+/// How commands are run in it.
+#[derive(Debug)]
+enum Hand {
+    Agent(Agent),
+    Execs(Box<Execs>),
+}
+
+impl Start<'_> {
+    /// Starts the container; the text says why steps take an exec each, if they do.
+    pub async fn start(self) -> Result<(Container, Option<String>), DockerError> {
+        let Some(parts) = self.parts else {
+            let why = format!(
+                "{} does not share this machine's files",
+                self.engine.address
+            );
+            return Ok((self.plainly().await?, Some(why)));
+        };
+        match self.with_agent(parts).await {
+            Ok(container) => Ok((container, None)),
+            Err(Trouble::Agent(why)) => Ok((self.plainly().await?, Some(why))),
+            Err(Trouble::Engine(error)) => Err(error),
+        }
+    }
+
+    async fn with_agent(&self, parts: &Parts) -> Result<Container, Trouble> {
+        let post = Post::open(self.folder).map_err(|error| Trouble::Agent(error.to_string()))?;
+        let mut spec = self.spec.clone();
+        for (source, target) in &parts.mounts {
+            spec.binds.push(Bind {
+                source: source.clone(),
+                target: target.clone(),
+                read_only: true,
+            });
+        }
+        spec.binds.push(Bind {
+            source: self.folder.to_owned(),
+            target: format!("{FOLDER}/run"),
+            read_only: false,
+        });
+        let mut command = parts.command.clone();
+        command.push(format!("{FOLDER}/run/agent.sock"));
+        spec.entrypoint = Some(command);
+        spec.command = Some(Vec::new());
+        let id = self.engine.create(&spec, self.env).await?;
+        if let Err(error) = self.engine.docker.start_container(&id, None).await {
+            let reason = super::reason(&error);
+            self.engine.remove_container(&id).await?;
+            // The loader can not run there: another architecture, or no files of this machine.
+            return Err(
+                if reason.contains(FOLDER) || reason.contains("bind source path") {
+                    Trouble::Agent(reason)
+                } else {
+                    Trouble::Engine(error.into())
+                },
+            );
+        }
+        let reported = tokio::select! {
+            biased;
+            agent = tokio::time::timeout(PATIENCE, post.accept()) => match agent {
+                Ok(Ok(agent)) => Ok(agent),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err("the agent does not report".to_owned()),
+            },
+            () = self.engine.ended(&id) => Err(self.engine.log(&id).await),
+        };
+        match reported {
+            Ok(agent) => Ok(Container {
+                engine: self.engine.clone(),
+                id,
+                env: agent.hello.env.clone(),
+                alpine: agent.hello.alpine,
+                user: agent.hello.user,
+                hand: Hand::Agent(agent),
+                graces: Graces::default(),
+            }),
+            Err(why) => {
+                self.engine.remove_container(&id).await?;
+                Err(Trouble::Agent(why))
+            }
+        }
+    }
+
+    /// A container that only waits, as the runner starts it (SPEC J-24).
+    async fn plainly(&self) -> Result<Container, DockerError> {
+        let mut spec = self.spec.clone();
+        spec.entrypoint = Some(vec!["tail".to_owned()]);
+        spec.command = Some(vec!["-f".to_owned(), "/dev/null".to_owned()]);
+        let id = self.engine.create(&spec, self.env).await?;
+        if let Err(error) = self.engine.docker.start_container(&id, None).await {
+            self.engine.remove_container(&id).await?;
+            return Err(error.into());
+        }
+        let execs = Execs::new(self.engine.clone(), id.clone());
+        let about = execs.look().await;
+        let (env, alpine, user) = match about {
+            Ok(about) => about,
+            Err(error) => {
+                self.engine.remove_container(&id).await?;
+                return Err(error);
+            }
+        };
+        Ok(Container {
+            engine: self.engine.clone(),
+            id,
+            env,
+            alpine,
+            user,
+            hand: Hand::Execs(Box::new(execs)),
+            graces: Graces::default(),
+        })
+    }
+}
+
+/// Why a container with an agent did not come up.
+enum Trouble {
+    /// Without one it may.
+    Agent(String),
+    Engine(DockerError),
+}
+
+impl From<DockerError> for Trouble {
+    fn from(error: DockerError) -> Self {
+        let text = error.to_string();
+        if text.contains("bind source path does not exist") {
+            Self::Agent(text)
+        } else {
+            Self::Engine(error)
+        }
+    }
+}
+
+impl Container {
+    /// As `job.container.id` has it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What the engine, and not a job, gives every process.
+    pub fn env(&self) -> &[(OsString, OsString)] {
+        &self.env
+    }
+
+    /// Its commands take no exec each.
+    pub fn has_agent(&self) -> bool {
+        matches!(self.hand, Hand::Agent(_))
+    }
+
+    pub fn is_alpine(&self) -> bool {
+        self.alpine
+    }
+
+    /// The number of the user that its commands run as.
+    pub fn user(&self) -> u32 {
+        self.user
+    }
+
+    /// Lets a port of its loopback lead to an address.
+    pub async fn forward(&self, port: u16, to: String) -> Result<(), DockerError> {
+        match &self.hand {
+            Hand::Agent(agent) => agent.forward(port, to).await.map_err(DockerError::Agent),
+            Hand::Execs(_) => Err(DockerError::Agent(std::io::Error::other(
+                "ports of services need the agent",
+            ))),
+        }
+    }
+
+    /// Empties a folder inside, whoever made what is in it.
+    pub async fn empty(&self, folder: &Path) -> Result<(), DockerError> {
+        match &self.hand {
+            Hand::Agent(agent) => agent.empty(folder).await.map_err(DockerError::Agent),
+            // It can not tell what is mounted there; what its user made may stay behind.
+            Hand::Execs(_) => Ok(()),
+        }
+    }
+
+    /// Gives everything below a folder inside to a user.
+    pub async fn own(&self, folder: &Path, user: u32, group: u32) -> Result<(), DockerError> {
+        match &self.hand {
+            Hand::Agent(agent) => agent
+                .own(folder, user, group)
+                .await
+                .map_err(DockerError::Agent),
+            Hand::Execs(execs) => execs.own(folder, user, group).await,
+        }
+    }
+}
+
+impl Machine for Container {
+    fn exec<'a>(
+        &'a self,
+        command: &'a Command,
+        output: &'a mut dyn Output,
+        stop: &'a Stop,
+    ) -> BoxFuture<'a, Result<Finished, ExecError>> {
+        Box::pin(async move {
+            match &self.hand {
+                Hand::Agent(agent) => agent.exec(command, output, stop, self.graces).await,
+                Hand::Execs(execs) => execs.exec(command, output, stop, self.graces).await,
+            }
+        })
+    }
+
+    fn which<'a>(
+        &'a self,
+        program: &'a Path,
+        search_path: &'a OsStr,
+        cwd: &'a Path,
+    ) -> BoxFuture<'a, Option<PathBuf>> {
+        Box::pin(async move {
+            match &self.hand {
+                // A container that is gone says so when the command is to run.
+                Hand::Agent(agent) => agent
+                    .which(program, search_path, cwd)
+                    .await
+                    .unwrap_or_else(|_| Some(program.to_owned())),
+                Hand::Execs(execs) => execs.which(program, search_path, cwd).await,
+            }
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), ExecError>> {
+        Box::pin(async {
+            let removed = self.engine.remove_container(&self.id).await;
+            removed.map_err(|error| std::io::Error::other(error).into())
+        })
+    }
+}
+
+impl Engine {
+    /// Makes a container; gives its id.
+    pub(super) async fn create(
+        &self,
+        spec: &Spec,
+        env: &IndexMap<OsString, OsString>,
+    ) -> Result<String, DockerError> {
+        let body = spec.body(env)?;
+        let mut options = CreateContainerOptionsBuilder::new().name(&spec.name);
+        if let Some(platform) = &spec.options.platform {
+            options = options.platform(platform);
+        }
+        let made = self
+            .docker
+            .create_container(Some(options.build()), body)
+            .await?;
+        Ok(made.id)
+    }
+
+    /// Returns when the container has ended.
+    async fn ended(&self, id: &str) {
+        let options = WaitContainerOptionsBuilder::new().condition("not-running");
+        let mut ends = self.docker.wait_container(id, Some(options.build()));
+        while let Some(Ok(_)) = ends.next().await {}
+    }
+
+    /// What it printed, both streams in one.
+    pub(super) async fn log(&self, id: &str) -> String {
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true);
+        let mut log = self.docker.logs(id, Some(options.build()));
+        let mut text = Vec::new();
+        while let Some(Ok(piece)) = log.next().await {
+            let (LogOutput::StdOut { message }
+            | LogOutput::StdErr { message }
+            | LogOutput::StdIn { message }
+            | LogOutput::Console { message }) = piece;
+            text.extend_from_slice(&message);
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}

@@ -1,0 +1,88 @@
+//! Containers as machines.
+//!
+//! [`Seek`] finds the engine, [`Engine::provide`] an image, [`Container`] is a machine made of it; [`Services`] run beside
+//! a job. Everything that lrun makes carries labels, so that a later start finds what a killed one left.
+
+pub mod agent;
+mod build;
+mod container;
+mod create;
+mod engine;
+mod exec;
+mod image;
+mod service;
+mod sweep;
+
+pub use build::Recipe;
+pub use container::{Container, Start};
+pub use create::{Bind, Network, Spec};
+pub use engine::{Engine, NoEngine, Seek};
+pub use image::{Image, Layer, Pull, Wanted};
+pub use service::{Service, ServiceSpec, Services};
+pub(crate) use sweep::sweep_after;
+pub use sweep::{LABEL_HOST, LABEL_KEPT, LABEL_REPO, LABEL_RUN, LABEL_TOOLS, Swept, here};
+
+/// Why the engine did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum DockerError {
+    #[error("'{0}' is no address of an engine: expected unix://, tcp:// or ssh://")]
+    Address(String),
+    #[error("it does not answer")]
+    NoAnswer,
+    #[error("the image {0} is not here")]
+    NotHere(String),
+    #[error("the image {image} can not be pulled: {reason}")]
+    Pull { image: String, reason: String },
+    #[error("{dockerfile} can not be built: {reason}")]
+    Build { dockerfile: String, reason: String },
+    #[error("{}", reason(.0))]
+    Engine(#[from] bollard::errors::Error),
+    #[error("{path}: {source}")]
+    File {
+        path: String,
+        source: std::io::Error,
+    },
+    #[error("the container {name} ended as soon as it was started{}", last_words(.log))]
+    Ended { name: String, log: String },
+    #[error("the machine inside the container can not be reached: {0}")]
+    Agent(std::io::Error),
+}
+
+fn last_words(log: &str) -> String {
+    if log.trim().is_empty() {
+        String::new()
+    } else {
+        format!(": {}", log.trim())
+    }
+}
+
+/// What the engine itself says, without how it said it.
+pub(crate) fn reason(error: &bollard::errors::Error) -> String {
+    use bollard::errors::Error;
+    match error {
+        Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
+        other => {
+            let mut text = other.to_string();
+            let mut cause = std::error::Error::source(other);
+            while let Some(error) = cause {
+                let more = error.to_string();
+                if !text.contains(&more) {
+                    text = format!("{text}: {more}");
+                }
+                cause = error.source();
+            }
+            text
+        }
+    }
+}
+
+/// What was asked for does not exist.
+fn is_missing(error: &bollard::errors::Error) -> bool {
+    matches!(
+        error,
+        bollard::errors::Error::DockerResponseServerError {
+            status_code: 404,
+            ..
+        }
+    )
+}

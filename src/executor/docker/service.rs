@@ -1,0 +1,194 @@
+//! Services beside a job: network, start, health, ports, logs, end (SPEC 5.3).
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use bollard::models::{HealthStatusEnum, NetworkCreateRequest};
+use indexmap::IndexMap;
+
+use super::create::Network;
+use super::{DockerError, Engine, Spec};
+
+/// First and longest pause between two looks at the health (SPEC J-30).
+const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(32));
+
+/// A service that is to run.
+#[derive(Debug, Clone)]
+pub struct ServiceSpec {
+    pub name: String,
+    pub spec: Spec,
+}
+
+/// A service that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    pub name: String,
+    pub id: String,
+    /// Host ports by container port, `5432` → `32768` (SPEC J-29).
+    pub ports: IndexMap<String, String>,
+    /// Its address on the engine's default bridge, for a machine that is not in its network.
+    pub address: Option<String>,
+}
+
+/// A network and the services in it.
+#[derive(Debug)]
+pub struct Services {
+    engine: Engine,
+    pub network: String,
+    pub running: Vec<Service>,
+}
+
+/// What is told while services start.
+pub type Say<'a> = &'a (dyn Fn(&str) + Sync);
+
+impl Services {
+    /// Makes the network.
+    pub async fn open(
+        engine: &Engine,
+        name: String,
+        labels: &[(String, String)],
+    ) -> Result<Self, DockerError> {
+        let request = NetworkCreateRequest {
+            name: name.clone(),
+            labels: Some(labels.iter().cloned().collect()),
+            ..NetworkCreateRequest::default()
+        };
+        engine.docker.create_network(request).await?;
+        Ok(Self {
+            engine: engine.clone(),
+            network: name,
+            running: Vec::new(),
+        })
+    }
+
+    /// Starts one; `bridged`, it has an address on the default bridge too.
+    pub async fn start(
+        &mut self,
+        service: ServiceSpec,
+        env: &IndexMap<OsString, OsString>,
+        bridged: bool,
+    ) -> Result<(), DockerError> {
+        let mut spec = service.spec;
+        spec.network = Network::Own {
+            name: self.network.clone(),
+            aliases: vec![service.name.clone()],
+        };
+        let id = self.engine.create(&spec, env).await?;
+        // From now on it is removed at the end, whatever comes.
+        self.running.push(Service {
+            name: service.name,
+            id: id.clone(),
+            ports: IndexMap::new(),
+            address: None,
+        });
+        let docker = &self.engine.docker;
+        if bridged {
+            let request = bollard::models::NetworkConnectRequest {
+                container: id.clone(),
+                ..bollard::models::NetworkConnectRequest::default()
+            };
+            docker.connect_network("bridge", request).await?;
+        }
+        docker.start_container(&id, None).await?;
+        let about = docker.inspect_container(&id, None).await?;
+        let settings = about.network_settings.unwrap_or_default();
+        let mut ports = IndexMap::new();
+        for (port, bound) in settings.ports.unwrap_or_default() {
+            let host = bound.unwrap_or_default().into_iter().next_back();
+            if let Some(host) = host.and_then(|bound| bound.host_port) {
+                let port = port.split('/').next().unwrap_or_default().to_owned();
+                ports.insert(port, host);
+            }
+        }
+        ports.sort_keys();
+        let bridge = settings
+            .networks
+            .and_then(|mut networks| networks.remove("bridge"))
+            .and_then(|bridge| bridge.ip_address);
+        if let Some(last) = self.running.last_mut() {
+            last.ports = ports;
+            last.address = bridge.filter(|address| !address.is_empty());
+        }
+        Ok(())
+    }
+
+    /// Waits until all that have a health check are healthy; gives the names and logs of those that are not.
+    pub async fn wait_for_health(
+        &self,
+        say: Say<'_>,
+    ) -> Result<Vec<(String, String)>, DockerError> {
+        let mut sick = Vec::new();
+        for service in &self.running {
+            let mut pause = PAUSES.0;
+            loop {
+                let about = self
+                    .engine
+                    .docker
+                    .inspect_container(&service.id, None)
+                    .await?;
+                let state = about.state.unwrap_or_default();
+                let running = state.running.unwrap_or_default();
+                let health = state.health.and_then(|health| health.status);
+                match health {
+                    Some(HealthStatusEnum::STARTING) if running => {
+                        say(&format!(
+                            "{} service is starting, waiting {} seconds before checking again.",
+                            service.name,
+                            pause.as_secs()
+                        ));
+                        self.pause(&service.id, pause).await;
+                        pause = (pause * 2).min(PAUSES.1);
+                        continue;
+                    }
+                    Some(HealthStatusEnum::UNHEALTHY | HealthStatusEnum::STARTING) => {
+                        sick.push((service.name.clone(), self.engine.log(&service.id).await));
+                    }
+                    Some(HealthStatusEnum::HEALTHY) => {
+                        say(&format!("{} service is healthy.", service.name));
+                    }
+                    // Without a check it is only said, with its log, that it is gone (SPEC J-28).
+                    _ if !running => {
+                        let log = self.engine.log(&service.id).await;
+                        say(&format!(
+                            "the service {} is not running any more:\n{}",
+                            service.name,
+                            log.trim_end()
+                        ));
+                    }
+                    _ => {}
+                }
+                break;
+            }
+        }
+        Ok(sick)
+    }
+
+    /// Pauses, but no longer than until the health is known: GitHub's steps are the longest that is waited.
+    async fn pause(&self, id: &str, longest: Duration) {
+        let deadline = tokio::time::Instant::now() + longest;
+        while tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let about = self.engine.docker.inspect_container(id, None).await;
+            let status = about
+                .ok()
+                .and_then(|about| about.state)
+                .and_then(|state| state.health)
+                .and_then(|health| health.status);
+            if status != Some(HealthStatusEnum::STARTING) {
+                return;
+            }
+        }
+    }
+
+    /// Stops and removes everything; gives the logs of the services and what went wrong (SPEC J-31).
+    pub async fn close(self) -> (Vec<(String, String)>, Vec<DockerError>) {
+        let mut logs = Vec::new();
+        let mut errors = Vec::new();
+        for service in &self.running {
+            logs.push((service.name.clone(), self.engine.log(&service.id).await));
+            errors.extend(self.engine.remove_container(&service.id).await.err());
+        }
+        errors.extend(self.engine.remove_network(&self.network).await.err());
+        (logs, errors)
+    }
+}

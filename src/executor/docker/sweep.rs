@@ -1,0 +1,177 @@
+//! What dead runs left in the engine: containers, networks and volumes with lrun's labels.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
+    RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder,
+};
+
+use super::{DockerError, Engine, is_missing};
+
+/// Names the run that something belongs to: its folder, which lives as long as the run does.
+pub const LABEL_RUN: &str = "lrun.run";
+/// Names the machine that the run is on: one engine may serve several.
+pub const LABEL_HOST: &str = "lrun.host";
+/// Names the repository.
+pub const LABEL_REPO: &str = "lrun.repo";
+/// Something that a later run goes on with (`-r`, `--keep`): only `lrun clean` takes it.
+pub const LABEL_KEPT: &str = "lrun.kept";
+
+/// A volume of tools: only `lrun clean` takes it.
+pub const LABEL_TOOLS: &str = "lrun.tools";
+
+/// How much was removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    pub containers: usize,
+    pub networks: usize,
+    pub volumes: usize,
+}
+
+impl Swept {
+    pub fn total(self) -> usize {
+        self.containers + self.networks + self.volumes
+    }
+}
+
+impl Engine {
+    /// Removes what this machine's runs made and whose run `is_dead`.
+    pub async fn sweep(
+        &self,
+        is_dead: &(dyn Fn(&Path) -> bool + Sync),
+    ) -> Result<Swept, DockerError> {
+        let labels = vec![LABEL_RUN.to_owned(), format!("{LABEL_HOST}={}", here())];
+        let filters = HashMap::from([("label".to_owned(), labels)]);
+        let dead = |labels: &Option<HashMap<String, String>>| {
+            labels.as_ref().is_some_and(|labels| {
+                let run = labels.get(LABEL_RUN);
+                run.is_some_and(|run| is_dead(Path::new(run))) && !labels.contains_key(LABEL_KEPT)
+            })
+        };
+        let mut swept = Swept::default();
+        let all = ListContainersOptionsBuilder::new()
+            .all(true)
+            .filters(&filters);
+        for container in self.docker.list_containers(Some(all.build())).await? {
+            if let (true, Some(id)) = (dead(&container.labels), &container.id) {
+                self.remove_container(id).await?;
+                swept.containers += 1;
+            }
+        }
+        let all = ListNetworksOptionsBuilder::new().filters(&filters);
+        for network in self.docker.list_networks(Some(all.build())).await? {
+            if let (true, Some(id)) = (dead(&network.labels), &network.id) {
+                self.remove_network(id).await?;
+                swept.networks += 1;
+            }
+        }
+        let all = ListVolumesOptionsBuilder::new().filters(&filters);
+        let volumes = self.docker.list_volumes(Some(all.build())).await?;
+        for volume in volumes.volumes.unwrap_or_default() {
+            if dead(&Some(volume.labels)) {
+                self.remove_volume(&volume.name).await?;
+                swept.volumes += 1;
+            }
+        }
+        Ok(swept)
+    }
+
+    /// How many containers, networks and volumes the runs of a repository have in the engine.
+    pub async fn count_of(&self, repository: &Path) -> Result<usize, DockerError> {
+        let label = format!("{LABEL_REPO}={}", repository.display());
+        let filters = HashMap::from([("label".to_owned(), vec![label])]);
+        let containers = ListContainersOptionsBuilder::new()
+            .all(true)
+            .filters(&filters);
+        let networks = ListNetworksOptionsBuilder::new().filters(&filters);
+        let volumes = ListVolumesOptionsBuilder::new().filters(&filters);
+        let docker = &self.docker;
+        Ok(docker
+            .list_containers(Some(containers.build()))
+            .await?
+            .len()
+            + docker.list_networks(Some(networks.build())).await?.len()
+            + docker
+                .list_volumes(Some(volumes.build()))
+                .await?
+                .volumes
+                .unwrap_or_default()
+                .len())
+    }
+
+    /// With its anonymous volumes; one that is gone is fine.
+    pub(super) async fn remove_container(&self, id: &str) -> Result<(), DockerError> {
+        let options = RemoveContainerOptionsBuilder::new().force(true).v(true);
+        let removed = self
+            .docker
+            .remove_container(id, Some(options.build()))
+            .await;
+        gone(removed)
+    }
+
+    pub(super) async fn remove_network(&self, id: &str) -> Result<(), DockerError> {
+        gone(self.docker.remove_network(id).await)
+    }
+
+    /// A volume of lrun's own, which outlives runs; one that is there stays as it is.
+    pub async fn make_volume(&self, name: &str) -> Result<(), DockerError> {
+        let request = bollard::models::VolumeCreateRequest {
+            name: Some(name.to_owned()),
+            labels: Some(HashMap::from([(LABEL_TOOLS.to_owned(), "true".to_owned())])),
+            ..bollard::models::VolumeCreateRequest::default()
+        };
+        self.docker.create_volume(request).await?;
+        Ok(())
+    }
+
+    pub(super) async fn remove_volume(&self, name: &str) -> Result<(), DockerError> {
+        let options = RemoveVolumeOptionsBuilder::new().force(true);
+        gone(self.docker.remove_volume(name, Some(options.build())).await)
+    }
+}
+
+/// Somebody else may have removed it, or be about to.
+fn gone(removed: Result<(), bollard::errors::Error>) -> Result<(), DockerError> {
+    match removed {
+        Err(error) if is_missing(&error) || is_under_way(&error) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+fn is_under_way(error: &bollard::errors::Error) -> bool {
+    matches!(
+        error,
+        bollard::errors::Error::DockerResponseServerError { status_code: 409, message }
+            if message.contains("already in progress")
+    )
+}
+
+/// This machine's name: marks of another machine say nothing here.
+pub fn here() -> String {
+    nix::sys::utsname::uname()
+        .map(|machine| machine.nodename().to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+/// What the watchdog does for a run that died: removes what carries its mark, and the mark.
+pub(crate) fn sweep_after(address: &str, mark: &Path) {
+    // A run that ended well took its mark away.
+    if !mark.exists() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let Ok(runtime) = runtime else { return };
+    let is_it = |other: &Path| other == mark;
+    runtime.block_on(async {
+        if let Ok(engine) = Engine::at(address).await {
+            // Nobody is left to hear of a failure; the next start looks again.
+            if engine.sweep(&is_it).await.is_ok() {
+                drop(std::fs::remove_file(mark));
+            }
+        }
+    });
+}

@@ -1,0 +1,625 @@
+//! The containers of one job: "Initialize containers" and "Stop containers" (SPEC J-21 to J-33).
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use indexmap::IndexMap;
+
+use super::engine::Found;
+use super::ground::{Boxed, Ground};
+use super::job::Job;
+use super::paths::{HOSTED_TOOLS, Kind};
+use super::step::millis;
+use crate::event::{Conclusion, EventKind, Level, Phase, StepKey, Stream};
+use crate::executor::docker::{
+    Bind, Container, DockerError, Network, ServiceSpec, Services, Spec, Start,
+};
+use crate::executor::{BoxFuture, Command, ExecError, Finished, Machine, Output, Stop};
+use crate::expr::Value;
+use crate::plan::container::Port;
+
+/// The first port that is given out where a workflow names none, as Docker would.
+const FIRST_FREE_PORT: u16 = 32768;
+
+/// What runs for a job beside its steps.
+#[derive(Debug)]
+pub(super) struct Containers {
+    pub found: Found,
+    pub machine: Option<Arc<Container>>,
+    pub kind: Kind,
+    services: Option<Services>,
+    /// `job.services.<id>.ports`.
+    ports: IndexMap<String, IndexMap<String, String>>,
+}
+
+impl Containers {
+    /// The network of lrun's own.
+    pub fn network(&self) -> Option<String> {
+        self.services
+            .as_ref()
+            .map(|services| services.network.clone())
+    }
+}
+
+/// Stands for a container that did not come up: later steps follow their `if` and fail (SPEC J-4).
+#[derive(Debug)]
+struct NoMachine;
+
+impl Machine for NoMachine {
+    fn exec<'a>(
+        &'a self,
+        _command: &'a Command,
+        _output: &'a mut dyn Output,
+        _stop: &'a Stop,
+    ) -> BoxFuture<'a, Result<Finished, ExecError>> {
+        Box::pin(async {
+            let text = "the container of the job did not start; see \"Initialize containers\"";
+            Err(std::io::Error::other(text).into())
+        })
+    }
+
+    fn which<'a>(
+        &'a self,
+        program: &'a Path,
+        _search_path: &'a std::ffi::OsStr,
+        _cwd: &'a Path,
+    ) -> BoxFuture<'a, Option<PathBuf>> {
+        Box::pin(async { Some(program.to_owned()) })
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), ExecError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Job {
+    /// Starts what the job runs in and what it runs beside. A machine that only imitates a hosted one is part of the
+    /// set-up, which is silent; the rest is a step.
+    pub async fn initialize_containers(&mut self, ground: &Ground) {
+        let Some(found) = ground.found.clone() else {
+            return;
+        };
+        let is_step = !ground.services.is_empty()
+            || ground
+                .machine
+                .as_ref()
+                .is_some_and(|it| it.kind != Kind::Hosted);
+        let key = self.step_key(0, None, "Initialize containers", Phase::Setup);
+        let started = Instant::now();
+        if is_step {
+            self.emit(Some(&key), EventKind::StepStarted);
+        }
+        let mut containers = Containers {
+            found,
+            machine: None,
+            kind: ground.machine.as_ref().map_or(Kind::OnHost, |it| it.kind),
+            services: None,
+            ports: IndexMap::new(),
+        };
+        let result = tokio::select! {
+            biased;
+            result = self.start_containers(&mut containers, ground, &key) => result,
+            () = self.kill.cancelled() => Err(vec!["The operation was canceled.".to_owned()]),
+        };
+        if let Some(machine) = &containers.machine {
+            self.machine = Arc::clone(machine) as Arc<dyn Machine>;
+            self.base_env = Arc::new(machine.env().iter().cloned().collect());
+        } else if ground.machine.is_some() {
+            self.machine = Arc::new(NoMachine);
+        }
+        self.containers = Some(Arc::new(containers));
+        let outcome = match result {
+            Ok(()) => Conclusion::Success,
+            Err(errors) => {
+                let step = is_step.then_some(&key);
+                for error in errors {
+                    self.say(step, Level::Error, &error);
+                }
+                Conclusion::Failure
+            }
+        };
+        self.note_cancel();
+        self.state.conclude(outcome);
+        if is_step {
+            self.end_step(&key, outcome, started);
+        }
+    }
+
+    fn end_step(&self, key: &StepKey, outcome: Conclusion, started: Instant) {
+        self.emit(
+            Some(key),
+            EventKind::StepFinished {
+                outcome,
+                conclusion: outcome,
+                duration_ms: millis(started),
+                exit_code: None,
+            },
+        );
+    }
+
+    fn tell(&self, key: &StepKey, text: &str) {
+        for line in text.lines() {
+            self.emit(
+                Some(key),
+                EventKind::StepOutput {
+                    stream: Stream::Log,
+                    text: self.masker.mask(line).into_owned(),
+                },
+            );
+        }
+    }
+
+    async fn start_containers(
+        &self,
+        containers: &mut Containers,
+        ground: &Ground,
+        key: &StepKey,
+    ) -> Result<(), Vec<String>> {
+        let one = |error: DockerError| vec![error.to_string()];
+        let own_network = !ground.services.is_empty() || containers.kind != Kind::Hosted;
+        let engine = containers.found.engine.clone();
+        if own_network {
+            let name = format!("github_network_{}", uuid::Uuid::new_v4().simple());
+            let services = Services::open(&engine, name, &self.run.labels()).await;
+            containers.services = Some(services.map_err(one)?);
+        }
+        if let Some(boxed) = &ground.machine {
+            let machine = self.start_machine(containers, boxed).await;
+            containers.machine = Some(Arc::new(machine.map_err(one)?));
+        }
+        if ground.services.is_empty() {
+            return Ok(());
+        }
+        let is_hosted = ground
+            .machine
+            .as_ref()
+            .is_some_and(|it| it.kind == Kind::Hosted);
+        // Their ports are this machine's where the job itself is, and where it shares its network.
+        let on_host =
+            ground.machine.is_none() || self.run.options.docker.network.as_deref() == Some("host");
+        let mut given: BTreeSet<u16> = BTreeSet::new();
+        for (name, service) in &ground.services {
+            self.tell(
+                key,
+                &format!("starting the service {name} ({})", service.image),
+            );
+            let (published, forwarded) = if is_hosted && !on_host {
+                (
+                    Vec::new(),
+                    forwards(&service.container.ports, &mut given).map_err(|it| vec![it])?,
+                )
+            } else {
+                (
+                    published(&service.container.ports).map_err(|it| vec![it])?,
+                    IndexMap::new(),
+                )
+            };
+            let spec = self.service_spec(name, service, published);
+            let Some(services) = &mut containers.services else {
+                continue;
+            };
+            let started = services
+                .start(
+                    ServiceSpec {
+                        name: name.clone(),
+                        spec,
+                    },
+                    &self.run.options.runner_env,
+                    is_hosted && !on_host,
+                )
+                .await;
+            started
+                .map_err(|error| vec![format!("the service {name} can not be started: {error}")])?;
+            let Some(running) = services.running.last() else {
+                continue;
+            };
+            let mut ports = running.ports.clone();
+            if let (Some(machine), Some(address)) = (&containers.machine, &running.address) {
+                for (container, host) in forwarded {
+                    let to = format!("{address}:{container}");
+                    machine.forward(host, to).await.map_err(|error| {
+                        vec![format!("port {host} of the service {name}: {error}")]
+                    })?;
+                    ports.insert(container, host.to_string());
+                }
+            }
+            containers.ports.insert(name.clone(), ports);
+        }
+        let say = |text: &str| self.tell(key, text);
+        let Some(services) = &containers.services else {
+            return Ok(());
+        };
+        let sick = tokio::select! {
+            sick = services.wait_for_health(&say) => sick.map_err(one)?,
+            () = self.cancel.cancelled() => return Err(vec!["The operation was canceled.".to_owned()]),
+        };
+        if sick.is_empty() {
+            return Ok(());
+        }
+        let mut errors: Vec<String> = sick
+            .iter()
+            .map(|(name, log)| format!("Service container {name} failed.\n{}", log.trim_end()))
+            .collect();
+        errors.push("One or more containers failed to start.".to_owned());
+        Err(errors)
+    }
+
+    fn service_spec(&self, name: &str, service: &Boxed, ports: Vec<Port>) -> Spec {
+        let container = &service.container;
+        let mut env = self.proxies(&container.env);
+        env.extend(container.env.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let words = crate::plan::container::words;
+        Spec {
+            image: service.image.clone(),
+            name: container_name(name, service),
+            labels: self.run.labels(),
+            workdir: None,
+            network: Network::Default,
+            ports,
+            options: service.options.clone(),
+            env: with_marks(env),
+            binds: Vec::new(),
+            volumes: container.volumes.clone(),
+            entrypoint: container
+                .entrypoint
+                .as_deref()
+                .filter(|it| !it.is_empty())
+                .map(words),
+            command: container
+                .command
+                .as_deref()
+                .filter(|it| !it.is_empty())
+                .map(words),
+        }
+    }
+
+    async fn start_machine(
+        &self,
+        containers: &Containers,
+        boxed: &Boxed,
+    ) -> Result<Container, DockerError> {
+        let options = &self.run.options;
+        let container = &boxed.container;
+        let mut env = self.proxies(&container.env);
+        env.extend(container.env.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let mut env = with_marks(env);
+        let network = match (&containers.services, &options.docker.network) {
+            (_, Some(name)) if boxed.kind == Kind::Hosted => Network::Named(name.clone()),
+            (Some(services), _) if boxed.kind != Kind::Hosted => Network::Own {
+                name: services.network.clone(),
+                aliases: Vec::new(),
+            },
+            _ => Network::Default,
+        };
+        let mut volumes = container.volumes.clone();
+        let (binds, tools) = (self.binds(boxed.kind), tools_volume(boxed));
+        if boxed.kind == Kind::Hosted {
+            volumes.push(format!("{tools}:{HOSTED_TOOLS}"));
+        } else {
+            volumes.push(format!("{tools}:/__t"));
+            env.retain(|(name, _)| name != "HOME");
+            env.push(("HOME".to_owned(), "/github/home".to_owned()));
+        }
+        containers.found.engine.make_volume(&tools).await?;
+        let workspace = self.paths.inside(&self.directories.workspace);
+        let spec = Spec {
+            image: boxed.image.clone(),
+            name: container_name(&self.key.id, boxed),
+            labels: self.run.labels(),
+            workdir: Some(workspace.display().to_string()),
+            network,
+            ports: published(&container.ports)
+                .map_err(|text| DockerError::Agent(std::io::Error::other(text)))?,
+            options: boxed.options.clone(),
+            env,
+            binds,
+            volumes,
+            entrypoint: None,
+            command: None,
+        };
+        let folder = self.agent_folder().map_err(DockerError::Agent)?;
+        let start = Start {
+            engine: &containers.found.engine,
+            spec,
+            env: &options.runner_env,
+            parts: containers.found.parts.as_ref(),
+            folder: &folder,
+        };
+        let (machine, why) = start.start().await?;
+        if let Some(why) = why {
+            let text = format!("steps of {} take an exec each: {why}", self.key.id);
+            self.run
+                .emitter
+                .note(Level::Debug, self.masker.mask(&text).into_owned());
+        }
+        self.trust_workspace(&machine).await;
+        Ok(machine)
+    }
+
+    /// Folders of this machine that the job's container sees.
+    fn binds(&self, kind: Kind) -> Vec<Bind> {
+        let bind = |source: &Path, target: PathBuf, read_only: bool| Bind {
+            source: source.to_owned(),
+            target: target.display().to_string(),
+            read_only,
+        };
+        let directories = &self.directories;
+        let root = self.paths.inside(&directories.root);
+        let mut binds = vec![bind(&directories.root, root, false)];
+        if self.run.options.bind {
+            let inside = self.paths.inside(&directories.workspace);
+            binds.push(bind(&directories.workspace, inside, false));
+        }
+        if kind != Kind::Hosted {
+            for (below, inside) in [
+                ("_temp/_github_workflow", "/github/workflow"),
+                ("_temp/_github_home", "/github/home"),
+            ] {
+                binds.push(bind(&directories.root.join(below), inside.into(), false));
+            }
+        }
+        // Read by their own names: git's objects, actions of the own repository and of folders that stand in.
+        let options = &self.run.options;
+        let borrowed = crate::workspace::borrowed(&options.workspace);
+        let stand_ins = options.remote.stand_ins();
+        let tools = self.run.tool_cache();
+        for folder in borrowed
+            .into_iter()
+            .chain(stand_ins)
+            .chain([tools, options.workspace.cache.clone()])
+        {
+            if folder.is_dir() && !binds.iter().any(|it| Path::new(&it.target) == folder) {
+                binds.push(bind(&folder, folder.clone(), true));
+            }
+        }
+        if let Some(socket) = &options.docker.socket {
+            binds.push(bind(socket, "/var/run/docker.sock".into(), false));
+        }
+        binds
+    }
+
+    /// Beside the job's folder: nothing of the job sees it but the agent.
+    fn agent_folder(&self) -> std::io::Result<PathBuf> {
+        let folder = self.directories.root.with_extension("agent");
+        std::fs::create_dir_all(&folder)?;
+        open_to_all(&folder)?;
+        Ok(folder)
+    }
+
+    /// git refuses folders of another user; a checkout of GitHub's tells it to trust the workspace.
+    async fn trust_workspace(&self, machine: &Container) {
+        let path = machine
+            .env()
+            .iter()
+            .find(|(name, _)| name == "PATH")
+            .map(|(_, path)| path.clone())
+            .unwrap_or_default();
+        let root = Path::new("/");
+        if nix::unistd::geteuid().as_raw() == machine.user() {
+            return;
+        }
+        let Some(git) = machine.which(Path::new("git"), &path, root).await else {
+            return;
+        };
+        let workspace = self.paths.inside(&self.directories.workspace);
+        let words = ["config", "--global", "--add", "safe.directory"];
+        let mut args: Vec<_> = words.iter().map(std::ffi::OsString::from).collect();
+        args.push(workspace.into_os_string());
+        let command = Command {
+            program: git,
+            args,
+            env: machine.env().to_vec(),
+            cwd: root.to_owned(),
+        };
+        // An image may have no place for it; then git says what it misses.
+        drop(machine.exec(&command, &mut Silent, &Stop::default()).await);
+    }
+
+    /// Both spellings of the proxy variables, unless the container sets them (SPEC J-27).
+    fn proxies(&self, own: &IndexMap<String, String>) -> Vec<(String, String)> {
+        ["http_proxy", "https_proxy", "no_proxy"]
+            .into_iter()
+            .flat_map(|name| [name.to_owned(), name.to_uppercase()])
+            .filter(|name| !own.contains_key(name))
+            .filter_map(|name| {
+                let value = self.run.options.host_env.get(std::ffi::OsStr::new(&name))?;
+                Some((name, value.to_str()?.to_owned()))
+            })
+            .collect()
+    }
+
+    /// "Stop containers".
+    pub async fn stop_containers(&mut self, index: usize) {
+        let Some(containers) = self.containers.take() else {
+            return;
+        };
+        let is_step = containers.services.is_some();
+        let key = self.step_key(index, None, "Stop containers", Phase::Complete);
+        let started = Instant::now();
+        if is_step {
+            self.emit(Some(&key), EventKind::StepStarted);
+        }
+        let errors = match Arc::try_unwrap(containers) {
+            Ok(containers) => self.close_containers(containers, &key).await,
+            // A step in the background still holds it; the next start removes it.
+            Err(_) => vec!["a step still runs in the containers".to_owned()],
+        };
+        for error in errors {
+            self.say(is_step.then_some(&key), Level::Warning, &error);
+        }
+        if is_step {
+            self.end_step(&key, Conclusion::Success, started);
+        }
+    }
+
+    async fn close_containers(&self, containers: Containers, key: &StepKey) -> Vec<String> {
+        let mut errors = Vec::new();
+        if let Some(machine) = &containers.machine {
+            if let Err(error) = self.reclaim(machine, containers.kind).await {
+                errors.push(format!("files that the container made: {error}"));
+            }
+            errors.extend(machine.close().await.err().map(|error| error.to_string()));
+        }
+        if let Some(services) = containers.services {
+            let (logs, failed) = services.close().await;
+            for (name, log) in logs {
+                self.tell(key, &format!("log of the service {name}:"));
+                self.tell(key, &log);
+            }
+            errors.extend(failed.iter().map(ToString::to_string));
+        }
+        errors
+    }
+
+    /// What the container's user made: removed where it is the job's, given to the user where it is the user's tree.
+    async fn reclaim(&self, machine: &Container, kind: Kind) -> Result<(), DockerError> {
+        let user = nix::unistd::geteuid();
+        if user.as_raw() == machine.user() {
+            return Ok(());
+        }
+        if self.run.options.bind {
+            let workspace = self.paths.inside(&self.directories.workspace);
+            let group = nix::unistd::getegid();
+            machine
+                .own(&workspace, user.as_raw(), group.as_raw())
+                .await?;
+        }
+        if user.is_root() {
+            return Ok(());
+        }
+        let mut folders = vec![self.paths.inside(&self.directories.root)];
+        if kind != Kind::Hosted {
+            folders.extend(["/github/home".into(), "/github/workflow".into()]);
+        }
+        for folder in folders {
+            machine.empty(&folder).await?;
+        }
+        Ok(())
+    }
+
+    /// `job.container` and `job.services` (SPEC C-13).
+    pub fn containers_value(&self) -> (Value, Value) {
+        let empty = || Value::object::<&str>([]);
+        let Some(containers) = &self.containers else {
+            return (empty(), empty());
+        };
+        let text = |text: &str| Value::string(text);
+        let network = containers.services.as_ref().map(|it| it.network.as_str());
+        let mut container = Vec::new();
+        if let (Some(machine), true) = (&containers.machine, containers.kind != Kind::Hosted) {
+            container.push(("id", text(machine.id())));
+        }
+        container.extend(network.map(|network| ("network", text(network))));
+        let services = containers.services.iter().flat_map(|services| {
+            services.running.iter().map(|service| {
+                let ports = containers.ports.get(&service.name);
+                let ports = ports.into_iter().flatten();
+                let ports = Value::object(ports.map(|(port, host)| (port.as_str(), text(host))));
+                let about = [
+                    ("id", text(&service.id)),
+                    ("network", text(&services.network)),
+                    ("ports", ports),
+                ];
+                (service.name.as_str(), Value::object(about))
+            })
+        });
+        (Value::object(container), Value::object(services))
+    }
+}
+
+/// Takes output and forgets it.
+struct Silent;
+
+impl Output for Silent {
+    fn chunk(&mut self, _stream: Stream, _bytes: &[u8]) {}
+}
+
+/// Every user of a container may go on with a job's folders.
+pub(super) fn open_to_all(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777))
+}
+
+/// SPEC J-24: said last, but a `CI` of the workflow counts.
+fn with_marks(mut env: Vec<(String, String)>) -> Vec<(String, String)> {
+    env.push(("GITHUB_ACTIONS".to_owned(), "true".to_owned()));
+    if !env.iter().any(|(name, _)| name == "CI") {
+        env.push(("CI".to_owned(), "true".to_owned()));
+    }
+    env
+}
+
+fn container_name(alias: &str, boxed: &Boxed) -> String {
+    let plain: String = alias
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
+    let number = uuid::Uuid::new_v4().simple().to_string();
+    format!("lrun_{plain}_{}_{}", boxed.image.sanitised(), &number[..6])
+}
+
+/// The tools that stay from run to run; each image has its own, since it fills them first.
+fn tools_volume(boxed: &Boxed) -> String {
+    let id: String = boxed
+        .about
+        .id
+        .trim_start_matches("sha256:")
+        .chars()
+        .take(12)
+        .collect();
+    match boxed.kind {
+        Kind::Hosted => format!("lrun-tools-{id}"),
+        Kind::OnHosted | Kind::OnHost => "lrun-tools".to_owned(),
+    }
+}
+
+/// Ports as the engine publishes them.
+fn published(ports: &[String]) -> Result<Vec<Port>, String> {
+    let mut all = Vec::new();
+    for text in ports {
+        all.extend(parsed(text)?);
+    }
+    Ok(all)
+}
+
+fn parsed(text: &str) -> Result<Vec<Port>, String> {
+    Port::parse(text)
+        .ok_or_else(|| format!("'{text}' is no port: expected [[IP:]PORT:]PORT[/PROTOCOL]"))
+}
+
+/// Container ports and the ports of `localhost` that lead to them.
+fn forwards(ports: &[String], given: &mut BTreeSet<u16>) -> Result<IndexMap<String, u16>, String> {
+    let mut forwards = IndexMap::new();
+    for text in ports {
+        for port in parsed(text)? {
+            let (container, protocol) = port
+                .container
+                .split_once('/')
+                .unwrap_or((&port.container, "tcp"));
+            if protocol != "tcp" {
+                return Err(format!(
+                    "'{text}': a port of {protocol} can not be had in a job without `container`; name the job's container, or use tcp"
+                ));
+            }
+            let wanted = port
+                .host
+                .split('-')
+                .next()
+                .and_then(|host| host.parse().ok());
+            let host = wanted.unwrap_or_else(|| {
+                (FIRST_FREE_PORT..=u16::MAX)
+                    .find(|port| !given.contains(port))
+                    .unwrap_or(FIRST_FREE_PORT)
+            });
+            if !given.insert(host) {
+                return Err(format!(
+                    "'{text}': port {host} is given to another service already"
+                ));
+            }
+            forwards.insert(container.to_owned(), host);
+        }
+    }
+    Ok(forwards)
+}

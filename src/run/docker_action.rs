@@ -1,0 +1,562 @@
+//! Docker actions and `uses: docker://` steps (SPEC 6.8).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::composite::Frame;
+use super::engine::Found;
+use super::environment::Layers;
+use super::inputs::input_variables;
+use super::job::{Job, Place};
+use super::node_action::state_variables;
+use super::paths::Paths;
+use super::post::PostWork;
+use super::process::{Failing, Stage};
+use super::step::{Prepared, Worked};
+use super::uses::Resolved;
+use crate::action::{DockerRuns, NodeVersion, node_download};
+use crate::event::{EventKind, Level, StepKey, Stream};
+use crate::executor::docker::{Bind, Container, Network, Recipe, Spec, Start};
+use crate::executor::{Command, Ending, Machine as _, Output, Stop, node};
+use crate::expr::{Object, Value};
+use crate::plan::container::{ContainerOptions, ImageName, words};
+use crate::workflow::evaluate::{EvalError, Evaluator};
+
+/// Where a Docker action has the workspace.
+const WORKSPACE: &str = "/github/workspace";
+
+/// One stage of a Docker action.
+#[derive(Debug, Clone)]
+pub(super) struct DockerRun {
+    pub image: DockerImage,
+    pub entrypoint: Option<String>,
+    pub args: Vec<String>,
+    /// `runs.env`: fills what nobody set (SPEC V-10).
+    pub own_env: IndexMap<String, String>,
+    /// `INPUT_*` and `STATE_*`.
+    pub variables: Vec<(String, String)>,
+}
+
+/// Where the image of an action is from.
+#[derive(Debug, Clone)]
+pub(super) enum DockerImage {
+    Named(String),
+    Built(Recipe),
+}
+
+impl DockerImage {
+    /// Reads `image` of a manifest (SPEC A-50).
+    pub fn of(image: &str, folder: &Path) -> Result<Self, String> {
+        if let Some(name) = image.strip_prefix("docker://") {
+            return Ok(Self::Named(name.to_owned()));
+        }
+        let path = folder.join(image);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_dockerfile = name.to_lowercase().ends_with("dockerfile")
+            || name.to_lowercase().starts_with("dockerfile.");
+        if !is_dockerfile {
+            return Err(format!(
+                "'{image}' should be either '[path]/Dockerfile' or 'docker://image[:tag]'."
+            ));
+        }
+        if !path.is_file() {
+            return Err(format!("File not found: '{}'", path.display()));
+        }
+        Ok(Self::Built(Recipe {
+            dockerfile: name.into_owned(),
+            folder: path.parent().unwrap_or(folder).to_owned(),
+            platform: None,
+        }))
+    }
+}
+
+impl Job {
+    /// Runs the main stage of a Docker action and registers its post.
+    pub async fn run_docker_action(
+        &mut self,
+        frame: &Frame,
+        prepared: &Prepared<'_>,
+        action: &Resolved,
+        runs: &DockerRuns,
+        inputs: &IndexMap<String, String>,
+    ) -> Worked {
+        let run = match Self::docker_run(action, runs, inputs) {
+            Ok(run) => run,
+            Err(problem) => {
+                self.explain_docker(&prepared.key, &problem);
+                return Worked::failed();
+            }
+        };
+        if let Some(post) = &runs.post_entrypoint {
+            let condition = runs.post_if.as_ref().map(|it| it.expr.clone());
+            let work = PostWork::Docker(Box::new(DockerRun {
+                entrypoint: Some(post.clone()),
+                ..run.clone()
+            }));
+            self.register_post(frame, prepared, condition, work);
+        }
+        self.run_docker_prepared(frame, prepared, run).await
+    }
+
+    /// The pre stage, which is the main one with another entrypoint.
+    pub async fn run_docker_pre(
+        &mut self,
+        frame: &Frame,
+        prepared: &Prepared<'_>,
+        action: &Resolved,
+        runs: &DockerRuns,
+        inputs: &IndexMap<String, String>,
+    ) -> Worked {
+        let run = match Self::docker_run(action, runs, inputs) {
+            Ok(run) => run,
+            Err(problem) => {
+                self.explain_docker(&prepared.key, &problem);
+                return Worked::failed();
+            }
+        };
+        if let Some(post) = &runs.post_entrypoint {
+            let condition = runs.post_if.as_ref().map(|it| it.expr.clone());
+            let work = PostWork::Docker(Box::new(DockerRun {
+                entrypoint: Some(post.clone()),
+                ..run.clone()
+            }));
+            self.register_post(frame, prepared, condition, work);
+        }
+        let run = DockerRun {
+            entrypoint: runs.pre_entrypoint.clone(),
+            ..run
+        };
+        self.run_docker_prepared(frame, prepared, run).await
+    }
+
+    /// `uses: docker://image` (SPEC A-51).
+    pub async fn run_image(
+        &mut self,
+        frame: &Frame,
+        prepared: &Prepared<'_>,
+        image: &str,
+        given: &IndexMap<String, String>,
+    ) -> Worked {
+        let find = |name: &str| {
+            let found = given.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+            found
+                .map(|(_, value)| value.clone())
+                .filter(|value| !value.is_empty())
+        };
+        let run = DockerRun {
+            image: DockerImage::Named(image.to_owned()),
+            entrypoint: find("entrypoint"),
+            args: find("args").map(|args| words(&args)).unwrap_or_default(),
+            own_env: IndexMap::new(),
+            variables: input_variables(given),
+        };
+        self.run_docker_prepared(frame, prepared, run).await
+    }
+
+    async fn run_docker_prepared(
+        &mut self,
+        frame: &Frame,
+        prepared: &Prepared<'_>,
+        mut run: DockerRun,
+    ) -> Worked {
+        if let Some(state) = self.saved.get(&frame.path_of(prepared.place)) {
+            run.variables.extend(state_variables(state));
+        }
+        let survives = |job: &Self| job.survives(frame, prepared);
+        let stage = Stage {
+            key: &prepared.key,
+            files: &prepared.files,
+            env: &prepared.env,
+            deadline: prepared.deadline,
+            survives: &survives,
+            place: Place::Machine,
+        };
+        Box::pin(self.run_docker(&stage, &run, &prepared.github, &prepared.env)).await
+    }
+
+    fn explain_docker(&self, key: &StepKey, problem: &Problem) {
+        match problem {
+            Problem::Evaluation(error) => self.annotate(Some(key), error),
+            Problem::Message(message) => self.say(Some(key), Level::Error, message),
+        }
+    }
+
+    /// What a manifest and its inputs give.
+    fn docker_run(
+        action: &Resolved,
+        runs: &DockerRuns,
+        inputs: &IndexMap<String, String>,
+    ) -> Result<DockerRun, Problem> {
+        let values = inputs
+            .iter()
+            .map(|(name, value)| (name.as_str(), Value::string(value.as_str())));
+        let contexts = super::Contexts::default().with("inputs", Value::object(values));
+        let evaluator = Evaluator {
+            context: &contexts,
+            source: &action.source,
+        };
+        let given = |name: &str| {
+            let found = inputs
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name));
+            found
+                .map(|(_, value)| value.clone())
+                .filter(|value| !value.is_empty())
+        };
+        let args = match &runs.args {
+            Some(token) => evaluator.texts(token).map_err(Problem::Evaluation)?,
+            None => given("args").map(|args| words(&args)).unwrap_or_default(),
+        };
+        let own_env = match &runs.env {
+            Some(token) => evaluator.string_map(token).map_err(Problem::Evaluation)?,
+            None => IndexMap::new(),
+        };
+        Ok(DockerRun {
+            image: DockerImage::of(&runs.image, &action.directory).map_err(Problem::Message)?,
+            entrypoint: runs.entrypoint.clone().or_else(|| given("entrypoint")),
+            args,
+            own_env,
+            variables: input_variables(inputs),
+        })
+    }
+
+    /// Runs one stage in a container of its own.
+    pub async fn run_docker(
+        &mut self,
+        stage: &Stage<'_>,
+        run: &DockerRun,
+        github: &Object,
+        env: &IndexMap<String, String>,
+    ) -> Worked {
+        let started = tokio::select! {
+            biased;
+            started = Box::pin(self.start_docker(stage, run)) => started,
+            () = self.kill.cancelled() => return Worked::ended(crate::event::Conclusion::Cancelled),
+        };
+        let (machine, paths, line) = match started {
+            Ok(started) => started,
+            Err(message) => {
+                self.say(Some(stage.key), Level::Error, &message);
+                return Worked::failed();
+            }
+        };
+        let base: IndexMap<_, _> = machine.env().iter().cloned().collect();
+        let mut env = env.clone();
+        for (name, value) in &run.own_env {
+            env.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let variables = self.process_variables(github);
+        let layers = Layers {
+            host: &base,
+            env: &env,
+            action: &run.variables,
+            runner: &variables,
+            path: &[],
+        };
+        let search_path = layers.search_path();
+        let (first, rest) = line
+            .split_first()
+            .map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+        let program = machine
+            .which(Path::new(first), &search_path, Path::new(WORKSPACE))
+            .await
+            .unwrap_or_else(|| PathBuf::from(first));
+        let command = Command {
+            program,
+            args: rest.iter().map(Into::into).collect(),
+            env: layers.build(),
+            cwd: WORKSPACE.into(),
+        };
+        let stage = Stage {
+            place: Place::Action(&machine, &paths),
+            ..*stage
+        };
+        let worked = self.run_process(&stage, &command, Failing::Silent).await;
+        self.end_docker(stage.key, &machine).await;
+        worked
+    }
+
+    async fn start_docker(
+        &self,
+        stage: &Stage<'_>,
+        run: &DockerRun,
+    ) -> Result<(Container, Paths, Vec<String>), String> {
+        let found = match &self.containers {
+            Some(containers) => containers.found.clone(),
+            None => self.run.engine().await?,
+        };
+        let docker = &self.run.options.docker;
+        let name = self.docker_image(stage, run, &found).await?;
+        let about = found
+            .engine
+            .image(&name)
+            .await
+            .map_err(|error| error.to_string())?
+            .ok_or_else(|| format!("the image {name} is not here"))?;
+        let line = match &run.entrypoint {
+            Some(entrypoint) => [words(entrypoint), run.args.clone()].concat(),
+            None if run.args.is_empty() => [about.entrypoint, about.cmd].concat(),
+            None => [about.entrypoint, run.args.clone()].concat(),
+        };
+        if line.is_empty() {
+            return Err(format!(
+                "the image {name} says no command, and the step gives none"
+            ));
+        }
+        let mut options = ContainerOptions::default();
+        docker.rights.grant(&mut options);
+        options.platform.clone_from(&docker.platform);
+        let paths = Paths::of_action(&self.directories, &self.paths);
+        let bind = |source: &Path, target: &str| Bind {
+            source: source.to_owned(),
+            target: target.to_owned(),
+            read_only: false,
+        };
+        let directories = &self.directories;
+        directories.open().map_err(|error| error.to_string())?;
+        let mut binds = vec![
+            bind(&directories.temp, "/github/runner_temp"),
+            bind(&directories.temp.join("_github_home"), "/github/home"),
+            bind(
+                &directories.temp.join("_github_workflow"),
+                "/github/workflow",
+            ),
+            bind(&directories.file_commands, "/github/file_commands"),
+            bind(&directories.workspace, WORKSPACE),
+        ];
+        for folder in crate::workspace::borrowed(&self.run.options.workspace) {
+            binds.push(Bind {
+                read_only: true,
+                ..bind(&folder, &folder.display().to_string())
+            });
+        }
+        if let Some(socket) = &docker.socket {
+            binds.push(bind(socket, "/var/run/docker.sock"));
+        }
+        let network = match self.network() {
+            Some(name) => Network::Own {
+                name,
+                aliases: Vec::new(),
+            },
+            None => Network::Default,
+        };
+        let number = uuid::Uuid::new_v4().simple().to_string();
+        let spec = Spec {
+            image: name.clone(),
+            name: format!("lrun_action_{}_{}", name.sanitised(), &number[..6]),
+            labels: self.run.labels(),
+            workdir: Some(WORKSPACE.to_owned()),
+            network,
+            ports: Vec::new(),
+            options,
+            env: [
+                ("HOME", "/github/home"),
+                ("GITHUB_ACTIONS", "true"),
+                ("CI", "true"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+            binds,
+            volumes: Vec::new(),
+            entrypoint: None,
+            command: None,
+        };
+        let folder = self
+            .directories
+            .root
+            .with_extension(format!("action-{}", &number[..8]));
+        std::fs::create_dir_all(&folder)
+            .and_then(|()| super::containers::open_to_all(&folder))
+            .map_err(|error| format!("{}: {error}", folder.display()))?;
+        let start = Start {
+            engine: &found.engine,
+            spec,
+            env: &self.run.options.runner_env,
+            parts: found.parts.as_ref(),
+            folder: &folder,
+        };
+        let started = start.start().await.map_err(|error| error.to_string());
+        // The socket in it is open by now.
+        drop(std::fs::remove_dir_all(&folder));
+        let (machine, _) = started?;
+        Ok((machine, paths, line))
+    }
+
+    /// The image of a stage: pulled, or built once for its content.
+    async fn docker_image(
+        &self,
+        stage: &Stage<'_>,
+        run: &DockerRun,
+        found: &Found,
+    ) -> Result<ImageName, String> {
+        let docker = &self.run.options.docker;
+        let recipe = match &run.image {
+            DockerImage::Named(name) => {
+                let name = ImageName::new(name);
+                self.run
+                    .provide(&found.engine, &name, docker.platform.as_deref(), None)
+                    .await?;
+                return Ok(name);
+            }
+            DockerImage::Built(recipe) => Recipe {
+                platform: docker.platform.clone(),
+                ..recipe.clone()
+            },
+        };
+        let image = recipe.image().map_err(|error| error.to_string())?;
+        let is_here = found
+            .engine
+            .image(&image)
+            .await
+            .map_err(|error| error.to_string())?
+            .is_some();
+        if is_here && !(docker.rebuild && self.run.is_first_build(&image)) {
+            return Ok(image);
+        }
+        let title = format!("Build container for action use: '{}'.", recipe.dockerfile);
+        self.emit(Some(stage.key), EventKind::GroupStarted { title });
+        let say = |text: &str| {
+            for line in text.lines() {
+                self.emit(
+                    Some(stage.key),
+                    EventKind::StepOutput {
+                        stream: Stream::Log,
+                        text: self.masker.mask(line).into_owned(),
+                    },
+                );
+            }
+        };
+        let built = found.engine.build(&recipe, &image, &say).await;
+        self.emit(Some(stage.key), EventKind::GroupEnded);
+        built.map_err(|error| error.to_string())?;
+        self.run.is_first_build(&image);
+        Ok(image)
+    }
+
+    async fn end_docker(&self, key: &StepKey, machine: &Container) {
+        let user = nix::unistd::geteuid().as_raw();
+        if user != machine.user() {
+            let group = nix::unistd::getegid().as_raw();
+            for folder in [WORKSPACE, "/github/home", "/github/runner_temp"] {
+                if let Err(error) = machine.own(Path::new(folder), user, group).await {
+                    let text = format!("files that the action made in {folder}: {error}");
+                    self.say(Some(key), Level::Warning, &text);
+                }
+            }
+        }
+        if let Err(error) = machine.close().await {
+            self.say(Some(key), Level::Warning, &error.to_string());
+        }
+    }
+
+    /// The job's own container, if it has one.
+    pub fn boxed(&self) -> Option<Arc<Container>> {
+        self.containers.as_ref()?.machine.clone()
+    }
+
+    /// The node for JavaScript actions in the job's container: the image's own, else one of lrun's (SPEC J-42).
+    pub async fn node_inside(
+        &self,
+        machine: &Container,
+        version: NodeVersion,
+        search_path: &std::ffi::OsStr,
+    ) -> Result<PathBuf, String> {
+        let mut known = self.nodes.lock().await;
+        if let Some(found) = known.get(&version) {
+            return Ok(found.clone());
+        }
+        let needed = if version.major() >= 24 { 24 } else { 20 };
+        let own = machine
+            .which(Path::new("node"), search_path, Path::new("/"))
+            .await;
+        if let Some(own) = own
+            && version_of(machine, &own)
+                .await
+                .is_some_and(|found| found.0 >= needed)
+        {
+            known.insert(version, own.clone());
+            return Ok(own);
+        }
+        let tools = self.run.tool_cache();
+        let ours = |tools: &Path| {
+            let folder = if machine.is_alpine() {
+                "node-musl"
+            } else {
+                "node"
+            };
+            node::unpacked(&tools.join(folder))
+                .into_iter()
+                .filter(|found| found.version.0 >= needed)
+                .max_by_key(|found| found.version)
+                .map(|found| found.path)
+        };
+        let mut found = ours(&tools);
+        if found.is_none() && !machine.is_alpine() {
+            let download = node_download::NodeDownload {
+                address: std::env::var("LRUN_NODE_DIST_URL")
+                    .ok()
+                    .filter(|address| !address.is_empty())
+                    .unwrap_or_else(|| node_download::ADDRESS.to_owned()),
+                tool_cache: tools.clone(),
+                offline: self.run.options.offline,
+            };
+            let run = Arc::clone(&self.run);
+            let say = move |text: &str| run.emitter.note(Level::Notice, text.to_owned());
+            let done = tokio::task::spawn_blocking(move || {
+                download
+                    .provide(24, &say)
+                    .map_err(|error| error.to_string())
+            });
+            done.await.map_err(|error| error.to_string())??;
+            found = ours(&tools);
+        }
+        let found = found.ok_or_else(|| {
+            let build = if machine.is_alpine() { "node-musl" } else { "node" };
+            format!(
+                "the image has no Node.js {needed} or newer: name one that has, or unpack a build as {}/{build}/VERSION/x64{}",
+                tools.display(),
+                if machine.is_alpine() { " (one for musl, for instance of unofficial-builds.nodejs.org)" } else { "" }
+            )
+        })?;
+        known.insert(version, found.clone());
+        Ok(found)
+    }
+
+    /// The network of lrun's own that the job is in.
+    fn network(&self) -> Option<String> {
+        self.containers.as_ref()?.network()
+    }
+}
+
+/// Why a stage can not be made.
+enum Problem {
+    Evaluation(EvalError),
+    Message(String),
+}
+
+/// Keeps the little that a command prints.
+#[derive(Default)]
+struct Short(String);
+
+impl Output for Short {
+    fn chunk(&mut self, _stream: Stream, bytes: &[u8]) {
+        self.0.push_str(&String::from_utf8_lossy(bytes));
+    }
+}
+
+async fn version_of(machine: &Container, program: &Path) -> Option<node::Version> {
+    let command = Command {
+        program: program.to_owned(),
+        args: vec!["--version".into()],
+        env: machine.env().to_vec(),
+        cwd: "/".into(),
+    };
+    let mut said = Short::default();
+    let finished = machine
+        .exec(&command, &mut said, &Stop::default())
+        .await
+        .ok()?;
+    (finished.ending == Ending::Exited(0)).then(|| node::Version::parse(&said.0))?
+}

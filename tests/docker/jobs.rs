@@ -1,0 +1,492 @@
+//! Whole runs in containers.
+
+use crate::Test;
+use crate::lrun::Lrun;
+use crate::world::{base, nothing_left, tiny, web};
+
+pub const TESTS: &[Test] = &[
+    ("jobs::a_hosted_label_is_imitated", hosted),
+    ("jobs::a_container_has_github_s_folders", container),
+    (
+        "jobs::services_of_a_hosted_job_answer_at_localhost",
+        services_hosted,
+    ),
+    (
+        "jobs::services_of_a_container_job_answer_by_name",
+        services_inside,
+    ),
+    (
+        "jobs::services_of_a_job_on_this_machine_are_published",
+        services_host,
+    ),
+    ("jobs::a_sick_service_fails_its_step_with_its_log", sick),
+    (
+        "jobs::a_docker_action_is_built_once_and_runs_its_stages",
+        docker_action,
+    ),
+    ("jobs::an_image_is_a_step", image_step),
+    ("jobs::javascript_actions_run_on_the_images_node", node),
+    ("jobs::an_empty_image_means_this_machine", empty_image),
+    ("jobs::what_is_not_to_be_had_is_unavailable", unavailable),
+    ("jobs::options_reach_the_engine", options),
+    (
+        "jobs::a_container_that_does_not_start_is_a_failed_step",
+        broken_start,
+    ),
+    ("jobs::a_bound_tree_is_the_users_afterwards", bind),
+    ("jobs::two_jobs_publish_one_port_at_once", same_port),
+    ("jobs::without_an_engine_the_host_serves", no_engine),
+];
+
+fn on_base(workflow: &str) -> Lrun {
+    let text = workflow
+        .replace("BASE", &base())
+        .replace("TINY", &tiny())
+        .replace("WEB", &web());
+    Lrun::new()
+        .workflow("ci.yml", &text)
+        .commit()
+        .args(["push", "-P", &format!("ubuntu-latest={}", base())])
+        .env("LRUN_BACKEND", "auto")
+}
+
+#[track_caller]
+fn passes(lrun: &Lrun) -> crate::events::Events {
+    let events = lrun.events();
+    assert_eq!(events.code, Some(0), "{}{}", events.stderr, events.text());
+    nothing_left(&lrun.root());
+    events
+}
+
+fn hosted() {
+    // DESIGN 4: bash -e, /home/runner/work, no translation, tools that stay.
+    let events = passes(&on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    steps:
+      - run: ls -A | wc -l
+      - uses: actions/checkout@v4
+      - run: |
+          pwd
+          echo \"$GITHUB_WORKSPACE ${{ github.workspace }} $RUNNER_TOOL_CACHE ${{ runner.environment }} ${{ runner.temp }}\"
+          [[ -n $BASH ]] && git log --oneline | wc -l
+          git status --short | wc -l
+          echo A=b >> $GITHUB_ENV
+          echo /more/bin >> $GITHUB_PATH
+          test -d $RUNNER_TOOL_CACHE && test -s $GITHUB_EVENT_PATH
+          exit 0
+      - run: echo \"$A ${PATH%%:*} ${{ hashFiles('.github/**') != '' }}\"
+      - run: cd .. && false; echo not
+        continue-on-error: true
+",
+    ));
+    assert_eq!(
+        events.lines("a"),
+        [
+            "0",
+            "/home/runner/work/demo/demo",
+            "/home/runner/work/demo/demo /home/runner/work/demo/demo /opt/hostedtoolcache github-hosted /home/runner/work/_temp",
+            "1",
+            "0",
+            "b /more/bin true",
+        ]
+    );
+}
+
+fn container() {
+    // SPEC J-25, J-40 to J-43, C-13
+    let events = passes(&on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    container: {image: 'docker://TINY', env: {A: b, CI: own}, volumes: ['/anonymous']}
+    steps:
+      - uses: actions/checkout@v4
+      - run: |
+          pwd
+          echo \"$GITHUB_WORKSPACE $RUNNER_TEMP $HOME $GITHUB_EVENT_PATH $A $CI ${{ github.workspace }}\"
+          echo ${0##*/}; test -d /anonymous; test -f $GITHUB_EVENT_PATH; test -f .github/workflows/ci.yml
+          echo \"x=$GITHUB_ACTIONS\" >> $GITHUB_OUTPUT
+        id: x
+      - run: echo '${{ steps.x.outputs.x }} ${{ job.container.id != '' && startsWith(job.container.network, 'github_network_') }}'
+        env: {W: '${{ github.workspace }}/sub'}
+      - run: echo $W
+        env: {W: '${{ github.workspace }}/sub'}
+",
+    ));
+    let lines = events.lines("a");
+    assert_eq!(lines[0], "/__w/demo/demo");
+    assert_eq!(
+        lines[1],
+        "/__w/demo/demo /__w/_temp /github/home /github/workflow/event.json b own /home/runner/work/demo/demo"
+    );
+    assert!(lines[2].contains(".sh"), "{lines:?}");
+    assert_eq!(lines[3..], ["true true", "/__w/demo/demo/sub"]);
+}
+
+fn services_hosted() {
+    // DESIGN 4: `localhost:<host port>`; SPEC J-29
+    let events = passes(&on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    services:
+      one: {image: WEB, ports: ['8080:80']}
+      two: {image: WEB, ports: [80]}
+      none: {image: '${{ vars.NONE }}'}
+    steps:
+      - run: |
+          curl -sSf localhost:8080 > /dev/null && echo one
+          curl -sSf 127.0.0.1:${{ job.services.two.ports['80'] }} > /dev/null && echo two
+          echo \"${{ job.services.one.ports['80'] }} ${{ job.services.one.network == job.container.network }}\"
+          getent hosts one || echo no name
+",
+    ));
+    assert_eq!(events.lines("a"), ["one", "two", "8080 true", "no name"]);
+}
+
+fn services_inside() {
+    // SPEC J-24: by the alias in the job's network.
+    let events = passes(&on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    container: BASE
+    services: {web: {image: WEB, options: '--network-alias other'}}
+    steps:
+      - run: curl -sSf http://web/ > /dev/null && curl -sSf http://other/ > /dev/null && echo answered
+",
+    ));
+    assert_eq!(events.lines("a"), ["answered"]);
+}
+
+fn services_host() {
+    let events = passes(&on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: self-hosted
+    services: {web: {image: WEB, ports: [80]}}
+    steps:
+      - run: curl -sSf localhost:${{ job.services.web.ports['80'] }} > /dev/null && echo answered
+",
+    ));
+    assert_eq!(events.lines("a"), ["answered"]);
+}
+
+fn sick() {
+    // SPEC J-4, J-30: a failed step; later ones follow their `if`.
+    let lrun = on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    services:
+      web: {image: WEB, env: {UNHEALTHY: 1}, options: --health-cmd false --health-interval 1s --health-retries 1}
+    steps:
+      - run: echo never
+      - run: echo always
+        if: always()
+",
+    );
+    let events = lrun.events();
+    assert_eq!(events.code, Some(1), "{}", events.text());
+    assert_eq!(events.lines("a"), ["always"]);
+    let errors = events.annotations("error").join("\n");
+    assert!(errors.contains("Service container web failed."), "{errors}");
+    assert!(
+        errors.contains("One or more containers failed to start."),
+        "{errors}"
+    );
+    nothing_left(&lrun.root());
+}
+
+const ACTION: &str = "name: d
+inputs: {who: {default: nobody}}
+outputs: {said: {description: x}}
+runs:
+  using: docker
+  image: Dockerfile
+  args: ['${{ inputs.who }}', 'two words', '']
+  env: {OWN: '${{ inputs.who }}!'}
+  post-entrypoint: /post.sh
+";
+
+fn docker_action() {
+    // SPEC A-50 to A-54
+    let workflow = "on: push
+jobs:
+  a:
+    runs-on: RUNS_ON
+    steps:
+      - uses: actions/checkout@v4
+      - id: d
+        uses: ./act
+        with: {who: Mona}
+      - run: echo \"${{ steps.d.outputs.said }} $FROM\"; cat made
+";
+    for label in ["ubuntu-latest", "self-hosted"] {
+        let docker = format!("FROM {}\nCOPY *.sh /\nENTRYPOINT [\"/main.sh\"]\n", tiny());
+        let lrun = on_base(&workflow.replace("RUNS_ON", label))
+            .file("act/action.yml", ACTION)
+            .file("act/Dockerfile", &docker)
+            .file(
+                "act/main.sh",
+                "#!/bin/sh\necho \"main $1,$2,$#,$OWN,$INPUT_WHO,$(pwd),$GITHUB_WORKSPACE\"\necho said=$1 >> $GITHUB_OUTPUT\necho FROM=docker >> $GITHUB_ENV\necho K=kept >> $GITHUB_STATE\necho file > made\n",
+            )
+            .file("act/post.sh", "#!/bin/sh\necho \"post $STATE_K $1\"\n");
+        for script in ["act/main.sh", "act/post.sh"] {
+            lrun.git(&["update-index", "--add", "--chmod=+x", script]);
+            std::fs::set_permissions(
+                lrun.root().join(script),
+                std::os::unix::fs::PermissionsExt::from_mode(0o755),
+            )
+            .unwrap();
+        }
+        let lrun = lrun.commit_as("act");
+        let events = passes(&lrun);
+        assert_eq!(
+            events.lines("a"),
+            [
+                "main Mona,two words,3,Mona!,Mona,/github/workspace,/github/workspace",
+                "Mona docker",
+                "file",
+                "post kept Mona",
+            ],
+            "{label}"
+        );
+        let built = |events: &crate::events::Events| events.text().contains("Step 1/");
+        let again = passes(&lrun);
+        assert!(!built(&again), "{}", again.text());
+    }
+}
+
+fn image_step() {
+    let lrun = on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: self-hosted
+    steps:
+      - uses: docker://TINY
+        with: {entrypoint: /bin/sh, args: '-c \"echo $A in $(pwd); exit 3\"'}
+        env: {A: b}
+",
+    );
+    let events = lrun.events();
+    assert_eq!(events.code, Some(1), "{}", events.text());
+    assert_eq!(events.lines("a"), ["b in /github/workspace"]);
+    nothing_left(&lrun.root());
+}
+
+fn node() {
+    let action = "name: n\nruns: {using: node20, main: m.js, post: p.js}\n";
+    let lrun = on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: ./act
+  b:
+    runs-on: ubuntu-latest
+    container: BASE
+    steps:
+      - uses: actions/checkout@v4
+      - uses: ./act
+",
+    )
+    .file("act/action.yml", action)
+    .file(
+        "act/m.js",
+        "console.log(__filename, process.env['INPUT_X-Y'] ?? 'none')\n",
+    )
+    .file("act/p.js", "console.log('post')\n")
+    .commit_as("act");
+    let events = passes(&lrun);
+    assert_eq!(
+        events.lines("a"),
+        ["/home/runner/work/demo/demo/act/m.js none", "post"]
+    );
+    assert_eq!(events.lines("b"), ["/__w/demo/demo/act/m.js none", "post"]);
+}
+
+fn empty_image() {
+    // SPEC J-33
+    let events = passes(&on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: self-hosted
+    container: ${{ vars.NONE }}
+    steps: [run: 'echo ${{ runner.environment }}']
+",
+    ));
+    assert_eq!(events.lines("a"), ["self-hosted"]);
+}
+
+fn unavailable() {
+    for (job, reason, line) in [
+        (
+            "runs-on: ubuntu-latest\n    container: {image: TINY, options: --network host}",
+            "the job: lrun does not know the container option '--network'",
+            5,
+        ),
+        (
+            "runs-on: ubuntu-latest\n    services: {db: {image: TINY, options: --cpus many}}",
+            "the service 'db': the container option '--cpus' can not be 'many'",
+            5,
+        ),
+        (
+            "runs-on: ubuntu-latest\n    container: lrun-test/none-such:1",
+            "the job is to run in lrun-test/none-such:1: ",
+            5,
+        ),
+        ("runs-on: other-label", "no machine has the label", 4),
+    ] {
+        let lrun = on_base(&format!(
+            "on: push\njobs:\n  a:\n    {job}\n    steps: [run: echo ran]\n  b:\n    runs-on: self-hosted\n    steps: [run: echo b]\n"
+        ));
+        let lrun = lrun.env("LRUN_PULL", "never");
+        let events = lrun.events();
+        assert_eq!(events.code, Some(3), "{job}: {}", events.text());
+        let told = events.of("job.unavailable").next().unwrap();
+        let text = told["reason"].as_str().unwrap();
+        assert!(text.starts_with(reason), "{text}");
+        assert_eq!(told["line"], line, "{text}");
+        assert_eq!(events.lines("b"), ["b"]);
+        nothing_left(&lrun.root());
+    }
+}
+
+fn options() {
+    let events = passes(&on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    container:
+      image: TINY
+      options: >-
+        --hostname box -e FROM_OPTIONS=1 --tmpfs /scratch:size=1m --add-host db:10.9.8.7 --workdir /tmp
+        --ulimit nofile=512:512 --memory 64m --init --label a=b --user 0
+    steps:
+      - run: |
+          hostname; echo $FROM_OPTIONS; grep -c ' /scratch ' /proc/mounts; grep -c 10.9.8.7 /etc/hosts
+          ulimit -n; pwd; tr '\\0' ' ' < /proc/1/cmdline | grep -c init
+",
+    ));
+    assert_eq!(
+        events.lines("a"),
+        ["box", "1", "1", "1", "512", "/__w/demo/demo", "1"]
+    );
+}
+
+fn broken_start() {
+    let lrun = on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    container: {image: TINY, volumes: ['relative/path:/x']}
+    steps:
+      - run: echo never
+      - run: echo always
+        if: always()
+",
+    );
+    let events = lrun.events();
+    assert_eq!(events.code, Some(1), "{}", events.text());
+    assert_eq!(events.lines("a"), [""; 0]);
+    let errors = events.annotations("error").join("\n");
+    assert!(errors.contains("relative/path"), "{errors}");
+    assert!(
+        errors.contains("the container of the job did not start"),
+        "{errors}"
+    );
+    nothing_left(&lrun.root());
+}
+
+fn bind() {
+    let lrun = on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    container: {image: TINY}
+    steps:
+      - uses: actions/checkout@v4
+      - run: echo made > made; pwd
+  b:
+    needs: a
+    runs-on: ubuntu-latest
+    steps:
+      - run: cat made; pwd
+",
+    )
+    .env("LRUN_WORKSPACE", "bind");
+    let events = passes(&lrun);
+    assert_eq!(events.lines("a"), ["/__w/demo/demo"]);
+    assert_eq!(events.lines("b"), ["made", "/home/runner/work/demo/demo"]);
+    let made = std::fs::metadata(lrun.root().join("made")).unwrap();
+    assert_eq!(
+        std::os::unix::fs::MetadataExt::uid(&made),
+        nix::unistd::geteuid().as_raw()
+    );
+}
+
+fn same_port() {
+    let events = passes(&on_base(
+        "on: push
+jobs:
+  a:
+    strategy: {matrix: {n: [1, 2, 3]}}
+    name: a${{ matrix.n }}
+    runs-on: ubuntu-latest
+    services: {web: {image: WEB, ports: ['5432:80']}}
+    steps: [run: 'curl -sSf localhost:5432 > /dev/null && echo answered']
+",
+    ));
+    for job in ["a1", "a2", "a3"] {
+        assert_eq!(events.lines(job), ["answered"], "{job}");
+    }
+}
+
+fn no_engine() {
+    let workflow = "on: push
+jobs:
+  a: {runs-on: ubuntu-latest, steps: [run: echo here]}
+  b: {runs-on: ubuntu-latest, container: alpine, steps: [run: echo b]}
+  c: {runs-on: gpu, steps: [run: echo c]}
+";
+    let lrun = |words: [&str; 3]| {
+        Lrun::new()
+            .workflow("ci.yml", workflow)
+            .commit()
+            .args(words)
+            .env("LRUN_BACKEND", "auto")
+            .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    };
+    let events = lrun(["push", "-j", "a"]).events();
+    assert_eq!(events.code, Some(0), "{}", events.text());
+    assert_eq!(events.lines("a"), ["here"]);
+    let said = events.notes().join("\n");
+    assert!(
+        said.contains("no container engine answers: unix:///nowhere/docker.sock: "),
+        "{said}"
+    );
+    assert!(said.contains("jobs run on this machine itself"), "{said}");
+    let events = lrun(["push", "-j", "b"]).events();
+    assert_eq!(events.code, Some(3), "{}", events.text());
+    let events = lrun(["push", "-P", "ubuntu-latest=img"]).events();
+    assert_eq!(events.code, Some(3), "{}", events.text());
+    assert_eq!(events.job("a"), "unavailable");
+    let events = lrun(["push", "--backend=docker", "-ja"]).events();
+    assert_eq!(events.code, Some(3), "{}", events.text());
+}

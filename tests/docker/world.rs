@@ -1,0 +1,85 @@
+//! The engine and the images of the tests.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use lrun::executor::docker::{Engine, Seek};
+use lrun::plan::container::ImageName;
+
+fn setting(name: &str, default: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| default.to_owned())
+}
+
+pub fn base() -> String {
+    setting("LRUN_TEST_BASE", "lrun-test/base")
+}
+
+pub fn tiny() -> String {
+    setting("LRUN_TEST_TINY", "lrun-test/tiny")
+}
+
+pub fn web() -> String {
+    setting("LRUN_TEST_WEB", "lrun-test/web")
+}
+
+pub fn env() -> IndexMap<OsString, OsString> {
+    std::env::vars_os().collect()
+}
+
+pub async fn engine() -> Engine {
+    find().await.unwrap()
+}
+
+async fn find() -> Result<Engine, String> {
+    let home = std::env::home_dir();
+    let env = env();
+    let seek = Seek {
+        env: &env,
+        home: home.as_deref(),
+    };
+    seek.find().await.map_err(|error| error.to_string())
+}
+
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(work)
+}
+
+/// Why the tests can not run.
+pub fn missing() -> Option<String> {
+    if !cfg!(target_os = "linux") {
+        return Some("these tests want Linux".to_owned());
+    }
+    block_on(async {
+        let engine = match find().await {
+            Ok(engine) => engine,
+            Err(why) => return Some(why),
+        };
+        for image in [base(), tiny(), web()] {
+            let found = engine.image(&ImageName::new(&image)).await;
+            if !matches!(found, Ok(Some(_))) {
+                return Some(format!("the image {image} is not here"));
+            }
+        }
+        None
+    })
+}
+
+/// lrun itself.
+pub fn program() -> PathBuf {
+    env!("CARGO_BIN_EXE_lrun").into()
+}
+
+/// How many containers, networks and volumes a repository's runs have.
+pub fn left(root: &Path) -> usize {
+    block_on(async { engine().await.count_of(root).await.unwrap() })
+}
+
+#[track_caller]
+pub fn nothing_left(root: &Path) {
+    assert_eq!(left(root), 0, "something of {} is left", root.display());
+}
