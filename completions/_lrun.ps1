@@ -30,6 +30,7 @@ Register-ArgumentCompleter -Native -CommandName 'lrun' -ScriptBlock {
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print completions for bash, zsh, fish, powershell or elvish')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Show what this machine has and which settings are read')
             [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Pin the actions of workflows in GitHub's lock file')
+            [CompletionResult]::new('clean', 'clean', [CompletionResultType]::ParameterValue, 'Remove what runs left behind, and the tools and images that they keep')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print help')
             [CompletionResult]::new('branch_protection_rule', 'branch_protection_rule', [CompletionResultType]::ParameterValue, 'event')
             [CompletionResult]::new('check_run', 'check_run', [CompletionResultType]::ParameterValue, 'event')

@@ -27,6 +27,7 @@ set edit:completion:arg-completer[lrun] = {|@words|
             cand completions 'Print completions for bash, zsh, fish, powershell or elvish'
             cand doctor 'Show what this machine has and which settings are read'
             cand lock 'Pin the actions of workflows in GitHub's lock file'
+            cand clean 'Remove what runs left behind, and the tools and images that they keep'
             cand help 'Print help'
             cand branch_protection_rule 'event'
             cand check_run 'event'

@@ -18,6 +18,7 @@ pub enum CommandKind {
     Lock,
     Completions,
     Doctor,
+    Clean,
     Help,
     Version,
     ManPage,
@@ -123,6 +124,13 @@ pub const COMMANDS: &[Command] = &[
         usize::MAX,
         "Pin the actions of workflows in GitHub's lock file",
     ),
+    command(
+        "clean",
+        CommandKind::Clean,
+        "",
+        0,
+        "Remove what runs left behind, and the tools and images that they keep",
+    ),
     command("help", CommandKind::Help, "[COMMAND]", 1, "Print help"),
     later("runs"),
     later("show"),
@@ -132,7 +140,6 @@ pub const COMMANDS: &[Command] = &[
     later("shell"),
     later("artifacts"),
     later("cache"),
-    later("clean"),
     later("init"),
 ];
 

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::environment::Environment;
 use super::settings::Settings;
+use crate::executor::docker::{Engine, NoEngine, Seek};
 
 /// Programs that steps and actions may need.
 const SHELLS: [&str; 6] = ["bash", "sh", "pwsh", "powershell", "python", "cmd"];
@@ -53,12 +55,69 @@ fn facts(settings: &Settings, environment: &Environment) -> Map<String, Value> {
     );
     fact("git", version("git", environment));
     fact("node", version("node", environment));
+    fact("engine", about_engine(environment));
     fact("shells", shells(environment));
     fact("root", json!(settings.root));
     fact("cache", json!(settings.cache_dir));
     fact("data", json!(settings.data_dir));
     fact("settings", json!(settings.files));
     facts
+}
+
+/// The container engine, or what was looked for and how to mend it.
+fn about_engine(environment: &Environment) -> Value {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let Ok(runtime) = runtime else {
+        return Value::Null;
+    };
+    match runtime.block_on(engine(environment)) {
+        Ok(engine) => json!({
+            "name": engine.name,
+            "version": engine.version,
+            "api": engine.api,
+            "address": engine.address,
+            "from": engine.source,
+            "arch": engine.arch,
+        }),
+        Err(none) => {
+            let mut tried: Vec<String> = none
+                .tried
+                .iter()
+                .map(|(address, reason)| format!("{address}: {reason}"))
+                .collect();
+            if tried.is_empty() {
+                tried.push(
+                    "DOCKER_HOST is not set, there is no docker context and no known socket"
+                        .to_owned(),
+                );
+            }
+            let denied = tried
+                .iter()
+                .any(|line| line.to_lowercase().contains("permission denied"));
+            tried.push(
+                if denied {
+                    "to mend it: let this user use the socket (the group of Docker's is often `docker`), or use a rootless engine"
+                } else {
+                    "to mend it: install and start Docker or Podman, or set DOCKER_HOST; jobs run on this machine meanwhile"
+                }
+                .to_owned(),
+            );
+            json!(tried)
+        }
+    }
+}
+
+/// The engine that a run would use.
+pub async fn engine(environment: &Environment) -> Result<Engine, NoEngine> {
+    let env: IndexMap<_, _> = std::env::vars_os().collect();
+    Seek {
+        env: &env,
+        home: environment.home().as_deref(),
+    }
+    .find()
+    .await
 }
 
 fn text(value: &Value) -> String {

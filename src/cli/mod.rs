@@ -4,6 +4,7 @@ mod actrc;
 mod chain;
 pub mod check;
 mod choice;
+mod clean;
 pub mod command;
 pub mod completions;
 mod doctor;
@@ -109,6 +110,7 @@ fn dispatch(invocation: Invocation, environment: &Environment) -> Result<u8, Cli
         CommandKind::ListOptions => print(help::list_options().as_bytes()),
         CommandKind::Completions => print(completions::script(word)?.as_bytes()),
         CommandKind::Doctor => print(doctor::report(&settings, environment).as_bytes()),
+        CommandKind::Clean => print(clean::run(&settings, environment)?.as_bytes()),
         CommandKind::Run => run::run(settings, environment),
         CommandKind::Check => {
             let (text, code) = inspect::check(&settings, &words)?;

@@ -234,7 +234,7 @@ impl Run {
 }
 
 /// A run is dead when nobody holds its mark.
-fn is_dead(mark: &Path) -> bool {
+pub fn is_dead(mark: &Path) -> bool {
     match std::fs::File::open(mark) {
         Ok(file) => file.try_lock().is_ok(),
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,

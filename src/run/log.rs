@@ -1,5 +1,8 @@
 //! A step's output on its way to the log: lines, commands, masks (SPEC S-11).
 
+use std::cell::Cell;
+use std::path::Path;
+
 use crate::event::{Annotation, EventKind, Level, StepKey, Stream};
 use crate::executor::Output;
 
@@ -23,6 +26,10 @@ pub(super) struct StepLog<'a> {
     scanner: Scanner,
     recorded: Recorded,
     in_group: bool,
+    /// The job is in a container that does not see the engine's socket.
+    watches_for_socket: bool,
+    /// The step speaks of it.
+    wants_socket: Cell<bool>,
     /// Starts of lines that have not ended yet, of stdout and stderr.
     held: [Vec<u8>; 2],
 }
@@ -38,6 +45,8 @@ impl<'a> StepLog<'a> {
             scanner: job.matchers.scanner(),
             recorded: Recorded::default(),
             in_group: false,
+            watches_for_socket: job.containers.is_some() && job.run.options.docker.socket.is_none(),
+            wants_socket: Cell::new(false),
             held: [Vec::new(), Vec::new()],
         }
     }
@@ -51,6 +60,7 @@ impl<'a> StepLog<'a> {
             }
         }
         self.end_group();
+        self.effects.wants_socket = self.wants_socket.get();
         self.effects
     }
 
@@ -114,6 +124,9 @@ impl<'a> StepLog<'a> {
     }
 
     fn print(&self, stream: Stream, line: &str) {
+        if self.watches_for_socket && line.contains("docker.sock") {
+            self.wants_socket.set(true);
+        }
         self.job.emit(
             Some(self.key),
             EventKind::StepOutput {
@@ -186,9 +199,13 @@ impl<'a> StepLog<'a> {
     /// The message of a command, whose file stands as printed.
     fn annotate(&mut self, found: &Annotation) {
         let workspace = self.job.directories.workspace.to_string_lossy();
-        let file = found.file.as_deref();
+        let real = |file: &str| {
+            let path = self.job.paths.real(Path::new(file));
+            path.to_string_lossy().into_owned()
+        };
+        let file = found.file.as_deref().map(real);
         self.record(&Annotation {
-            file: file.map(|file| relative_file(file, &workspace)),
+            file: file.map(|file| relative_file(&file, &workspace)),
             ..found.clone()
         });
     }

@@ -73,7 +73,7 @@ mod uses;
 pub mod workflow_command;
 
 pub use context::{Contexts, Status};
-pub use engine::{DockerOptions, Rights};
+pub use engine::{DockerOptions, Rights, is_dead};
 pub use options::{Identity, Options, Selected};
 
 use concurrency::Groups;

@@ -119,6 +119,10 @@ impl Job {
         } else if exit_code == 0 {
             Conclusion::Success
         } else {
+            if effects.wants_socket {
+                let text = "the job does not see the Docker socket, which would own this machine: --docker-socket /var/run/docker.sock lets it";
+                self.say(Some(stage.key), Level::Notice, text);
+            }
             if failing == Failing::Said {
                 self.say(
                     Some(stage.key),

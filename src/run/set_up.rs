@@ -133,6 +133,7 @@ fn prepare(
     let mut runner_variables = github::runner_variables(&runner);
     runner_variables.push(("RUNNER_TRACKING_ID".to_owned(), tracking.to_owned()));
     let host = (run.provision.0)(tracking);
+    let matchers = matchers(plan, directories, &paths, &server);
     Ok(Job {
         run: Arc::clone(run),
         invocation: Arc::clone(&plan.invocation),
@@ -163,7 +164,7 @@ fn prepare(
         tracking: tracking.to_owned(),
         saved: HashMap::new(),
         debug,
-        matchers: matchers(plan, directories, &server),
+        matchers,
         server,
         environment,
         summaries: Arc::new(AtomicUsize::new(0)),
@@ -233,7 +234,12 @@ fn values(plan: &LegPlan, definition: &StepsJob, masker: &Masker) -> Result<Valu
 }
 
 /// The job's problem matchers, which know its repository (SPEC K-22, K-27).
-fn matchers(plan: &LegPlan, directories: &Directories, server: &Contexts) -> Matchers {
+fn matchers(
+    plan: &LegPlan,
+    directories: &Directories,
+    paths: &Paths,
+    server: &Contexts,
+) -> Matchers {
     let options = &plan.run.options;
     let identity = &options.identity;
     let mut place = matcher::Place::new(
@@ -241,7 +247,8 @@ fn matchers(plan: &LegPlan, directories: &Directories, server: &Contexts) -> Mat
         &identity.server_url,
         &identity.repository,
         identity.remote_url.as_deref(),
-    );
+    )
+    .seen_through(paths);
     if identity.remote_url.is_none()
         || options.workspace.git_dir.is_none()
         || options.workspace.below_top_level

@@ -61,6 +61,8 @@ pub struct Effects {
     pub state: IndexMap<String, String>,
     /// A command or a command file that could not be processed fails the step (SPEC K-5, K-40).
     pub failed: bool,
+    /// The step spoke of the Docker socket, which its container does not have.
+    pub wants_socket: bool,
 }
 
 /// State of one job while it runs.

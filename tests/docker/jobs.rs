@@ -35,6 +35,12 @@ pub const TESTS: &[Test] = &[
     ),
     ("jobs::a_bound_tree_is_the_users_afterwards", bind),
     ("jobs::two_jobs_publish_one_port_at_once", same_port),
+    (
+        "jobs::what_tools_in_containers_call_a_file_is_the_repositorys",
+        paths_in_messages,
+    ),
+    ("jobs::the_docker_socket_is_there_when_asked_for", socket),
+    ("jobs::clean_and_doctor_know_the_engine", clean_and_doctor),
     ("jobs::without_an_engine_the_host_serves", no_engine),
 ];
 
@@ -489,4 +495,84 @@ jobs:
     assert_eq!(events.job("a"), "unavailable");
     let events = lrun(["push", "--backend=docker", "-ja"]).events();
     assert_eq!(events.code, Some(3), "{}", events.text());
+}
+
+fn paths_in_messages() {
+    // SPEC K-11, K-20: what a tool in a container calls a file is the repository's file.
+    let matcher = r#"{"problemMatcher": [{"owner": "t", "pattern": [{"regexp": "^BAD (.+):(\\d+)$", "file": 1, "line": 2, "message": 1}]}]}"#;
+    let steps = "      - uses: actions/checkout@v4
+      - run: |
+          echo \"::add-matcher::$GITHUB_WORKSPACE/m.json\"
+      - run: |
+          echo \"BAD $GITHUB_WORKSPACE/src/a.txt:3\"
+          echo \"::warning file=$GITHUB_WORKSPACE/src/a.txt,line=4::odd\"
+";
+    let lrun = on_base(&format!(
+        "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    container: TINY\n    steps:\n{steps}  b:\n    runs-on: ubuntu-latest\n    steps:\n{steps}"
+    ))
+    .file("m.json", matcher)
+    .file("src/a.txt", "")
+    .commit_as("files");
+    let events = passes(&lrun);
+    let places: Vec<_> = events
+        .of("annotation")
+        .map(|event| {
+            (
+                event["file"].as_str().unwrap(),
+                event["line"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(places.len(), 4, "{}", events.text());
+    for (file, line) in places {
+        assert_eq!(file, "src/a.txt");
+        assert!([3, 4].contains(&line), "{line}");
+    }
+}
+
+fn socket() {
+    // DESIGN 4: not in jobs unless asked for.
+    let workflow = "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          [ -S /var/run/docker.sock ] && echo there && exit 0
+          echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock.'
+          exit 1
+";
+    let events = on_base(workflow).events();
+    assert_eq!(events.code, Some(1), "{}", events.text());
+    let said = events.annotations("notice").join("\n");
+    assert!(
+        said.contains("--docker-socket /var/run/docker.sock"),
+        "{said}"
+    );
+    let lrun = on_base(workflow).env("LRUN_DOCKER_SOCKET", "/var/run/docker.sock");
+    assert_eq!(passes(&lrun).lines("a"), ["there"]);
+}
+
+fn clean_and_doctor() {
+    let lrun = on_base("on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [run: a=1]}}\n");
+    passes(&lrun);
+    let run = |words: &[&str], lrun: Lrun| {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        lrun.words(words).run()
+    };
+    let ended = run(&["doctor", "--json"], lrun);
+    let about: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(about["engine"]["version"].is_string(), "{}", ended.stdout);
+    // Other tests have containers of their own at this moment: what is in use stays.
+    let ended = run(
+        &["clean", "--json"],
+        on_base("on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [run: a=1]}}\n"),
+    );
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let gone: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(gone["engine"], true);
+    let nowhere = on_base("on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [run: a=1]}}\n")
+        .env("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    let ended = run(&["doctor"], nowhere);
+    assert!(ended.stdout.contains("to mend it: "), "{}", ended.stdout);
 }

@@ -20,7 +20,7 @@ pub use engine::{Engine, NoEngine, Seek};
 pub use image::{Image, Layer, Pull, Wanted};
 pub use service::{Service, ServiceSpec, Services};
 pub(crate) use sweep::sweep_after;
-pub use sweep::{LABEL_HOST, LABEL_KEPT, LABEL_REPO, LABEL_RUN, LABEL_TOOLS, Swept, here};
+pub use sweep::{Cleaned, LABEL_HOST, LABEL_KEPT, LABEL_REPO, LABEL_RUN, LABEL_TOOLS, Swept, here};
 
 /// Why the engine did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use bollard::query_parameters::{
-    ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
-    RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder,
+    ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder,
+    ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
+    RemoveVolumeOptionsBuilder,
 };
 
 use super::{DockerError, Engine, is_missing};
@@ -36,7 +37,50 @@ impl Swept {
     }
 }
 
+/// What a whole clean-up removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    pub swept: Swept,
+    /// Images that were built for actions.
+    pub images: usize,
+}
+
 impl Engine {
+    /// Removes what dead runs left, what they kept, the tools that stay from run to run, and the images of actions. What
+    /// is in use stays.
+    pub async fn clean(
+        &self,
+        is_dead: &(dyn Fn(&Path) -> bool + Sync),
+    ) -> Result<Cleaned, DockerError> {
+        let mut cleaned = Cleaned {
+            swept: self.sweep(is_dead).await?,
+            images: 0,
+        };
+        let filters = HashMap::from([("label".to_owned(), vec![LABEL_TOOLS.to_owned()])]);
+        let all = ListVolumesOptionsBuilder::new().filters(&filters);
+        let volumes = self.docker.list_volumes(Some(all.build())).await?;
+        for volume in volumes.volumes.unwrap_or_default() {
+            let removed = self
+                .docker
+                .remove_volume(
+                    &volume.name,
+                    None::<bollard::query_parameters::RemoveVolumeOptions>,
+                )
+                .await;
+            cleaned.swept.volumes += usize::from(unless_used(removed)?);
+        }
+        let all = ListImagesOptionsBuilder::new().filters(&filters);
+        for image in self.docker.list_images(Some(all.build())).await? {
+            let options = RemoveImageOptionsBuilder::new().build();
+            let removed = self
+                .docker
+                .remove_image(&image.id, Some(options), None)
+                .await;
+            cleaned.images += usize::from(unless_used(removed)?);
+        }
+        Ok(cleaned)
+    }
+
     /// Removes what this machine's runs made and whose run `is_dead`.
     pub async fn sweep(
         &self,
@@ -129,6 +173,18 @@ impl Engine {
     pub(super) async fn remove_volume(&self, name: &str) -> Result<(), DockerError> {
         let options = RemoveVolumeOptionsBuilder::new().force(true);
         gone(self.docker.remove_volume(name, Some(options.build())).await)
+    }
+}
+
+/// Whether it was removed: what is in use stays, and what is gone is gone.
+fn unless_used<T>(removed: Result<T, bollard::errors::Error>) -> Result<bool, DockerError> {
+    match removed {
+        Ok(_) => Ok(true),
+        Err(bollard::errors::Error::DockerResponseServerError {
+            status_code: 404 | 409,
+            ..
+        }) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

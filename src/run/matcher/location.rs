@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
+use crate::run::paths::Paths;
+
 /// How far up a repository is looked for.
 const DEEPEST: usize = 50;
 /// Folders that are remembered.
@@ -16,6 +18,8 @@ pub struct Place {
     lines: Vec<String>,
     /// The workspace stands for the repository though no remote of it says so.
     is_bare_copy: bool,
+    /// How the job's processes write paths.
+    paths: Paths,
 }
 
 impl Place {
@@ -41,7 +45,15 @@ impl Place {
                 .map(|url| format!("url = {url}").to_lowercase())
                 .collect(),
             is_bare_copy: false,
+            paths: Paths::default(),
         }
+    }
+
+    /// Paths are written as the processes of a container see them (SPEC K-11).
+    #[must_use]
+    pub fn seen_through(mut self, paths: &Paths) -> Self {
+        self.paths = paths.clone();
+        self
     }
 
     /// The workspace holds the repository's files without its `.git`, or that has no remote: none can be asked.
@@ -53,7 +65,7 @@ impl Place {
 
     /// A path that stands in the workspace if it is not absolute.
     pub fn rooted(&self, file: &str) -> PathBuf {
-        self.workspace.join(file)
+        self.workspace.join(self.paths.real(Path::new(file)))
     }
 
     fn is_named_in(&self, config: &str) -> bool {
@@ -74,7 +86,7 @@ pub(super) struct Locator {
 impl Locator {
     /// The file relative to its repository, or why it is dropped.
     pub fn locate(&mut self, place: &Place, file: &str, from: &str) -> Result<String, String> {
-        let mut path = PathBuf::from(file);
+        let mut path = place.paths.real(Path::new(file));
         if !from.trim().is_empty()
             && !path.is_absolute()
             && let Some(folder) = Path::new(from).parent()
