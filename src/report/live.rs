@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::event::{Event, EventKind, JobKey, Listener};
 
 use super::job_log::{JobLog, JobState};
+use super::layers::Layers;
 use super::panel::{Panel, Size};
 use super::roster::Roster;
 use super::sink::Sink;
@@ -68,6 +69,7 @@ struct State {
     options: Options,
     workflows: Workflows,
     jobs: Roster<JobLog>,
+    layers: Layers,
     /// The job whose log is shown as it comes; the others are held until they finish.
     focus: Option<JobKey>,
     /// The job that the last lines on the screen belong to.
@@ -104,6 +106,7 @@ impl Live {
                 options,
                 workflows: Workflows::default(),
                 jobs: Roster::default(),
+                layers: Layers::default(),
                 focus: None,
                 shown: None,
                 scratch: Vec::new(),
@@ -145,6 +148,13 @@ impl State {
     fn run_event(&mut self, event: &Event) {
         let colors = self.options.colors;
         match &event.kind {
+            EventKind::ImageLayer {
+                image,
+                layer,
+                status,
+                done,
+                total,
+            } => self.layers.observe(image, layer, status, *done, *total),
             EventKind::RunStarted {
                 workflows, jobs, ..
             } => {
@@ -322,20 +332,18 @@ impl State {
             .max()
             .unwrap_or(0)
             .min(40);
-        running
-            .into_iter()
-            .map(|(since, job)| {
-                let name = console::truncate_str(&job.name, width, "…");
-                let name = console::pad_str(&name, width, console::Alignment::Left, None);
-                let time = Millis(between(since, now));
-                format!(
-                    "{} {name} {} {}",
-                    colors.paint(Tint::Cyan, "▶"),
-                    colors.paint(Tint::Dim, format!("{time:>7}")),
-                    job.step,
-                )
-            })
-            .collect()
+        let jobs = running.into_iter().map(|(since, job)| {
+            let name = console::truncate_str(&job.name, width, "…");
+            let name = console::pad_str(&name, width, console::Alignment::Left, None);
+            let time = Millis(between(since, now));
+            format!(
+                "{} {name} {} {}",
+                colors.paint(Tint::Cyan, "▶"),
+                colors.paint(Tint::Dim, format!("{time:>7}")),
+                job.step,
+            )
+        });
+        self.layers.rows(colors).into_iter().chain(jobs).collect()
     }
 
     /// `2 running, 3 of 8 done, 12.3s`; a run of one job needs none.

@@ -5,6 +5,7 @@ pub mod held;
 pub mod job_log;
 pub mod job_summary;
 pub mod json;
+pub mod layers;
 pub mod live;
 pub mod narration;
 pub mod open_steps;

@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 use crate::Test;
 use crate::lrun::Lrun;
 use crate::running::Running;
-use crate::world::{base, left, nothing_left, web};
+use crate::world::{base, left, nothing_left, on_this_engine, web};
 
 pub const TESTS: &[Test] = &[
     (
@@ -31,11 +31,11 @@ jobs:
       - if: cancelled()
         run: echo was cancelled
 ";
-    Lrun::new()
+    let lrun = Lrun::new()
         .workflow("ci.yml", &workflow.replace("WEB", &web()))
         .commit()
-        .args(["push", "-P", &format!("ubuntu-latest={}", base())])
-        .env("LRUN_BACKEND", "auto")
+        .args(["push", "-P", &format!("ubuntu-latest={}", base())]);
+    on_this_engine(lrun)
 }
 
 fn interrupt() {

@@ -2,7 +2,7 @@
 
 use crate::Test;
 use crate::lrun::Lrun;
-use crate::world::{base, nothing_left, tiny, web};
+use crate::world::{base, nothing_left, on_this_engine, tiny, web};
 
 pub const TESTS: &[Test] = &[
     ("jobs::a_hosted_label_is_imitated", hosted),
@@ -49,11 +49,12 @@ fn on_base(workflow: &str) -> Lrun {
         .replace("BASE", &base())
         .replace("TINY", &tiny())
         .replace("WEB", &web());
-    Lrun::new()
-        .workflow("ci.yml", &text)
-        .commit()
-        .args(["push", "-P", &format!("ubuntu-latest={}", base())])
-        .env("LRUN_BACKEND", "auto")
+    let lrun = Lrun::new().workflow("ci.yml", &text).commit().args([
+        "push",
+        "-P",
+        &format!("ubuntu-latest={}", base()),
+    ]);
+    on_this_engine(lrun)
 }
 
 #[track_caller]

@@ -7,6 +7,8 @@ use indexmap::IndexMap;
 use lrun::executor::docker::{Engine, Seek};
 use lrun::plan::container::ImageName;
 
+use crate::lrun::Lrun;
+
 fn setting(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())
 }
@@ -72,6 +74,15 @@ pub fn missing() -> Option<String> {
 /// lrun itself.
 pub fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_lrun").into()
+}
+
+/// The engine that the tests are told of is the runs' own.
+pub fn on_this_engine(lrun: Lrun) -> Lrun {
+    let lrun = lrun.env("LRUN_BACKEND", "auto");
+    match std::env::var("DOCKER_HOST") {
+        Ok(address) => lrun.env("DOCKER_HOST", &address),
+        Err(_) => lrun,
+    }
 }
 
 /// How many containers, networks and volumes a repository's runs have.

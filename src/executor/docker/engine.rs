@@ -237,6 +237,15 @@ impl Engine {
         .await
     }
 
+    /// The network of a container that asks for none.
+    pub(super) fn default_network(&self) -> &'static str {
+        if self.name == "Podman" {
+            "podman"
+        } else {
+            "bridge"
+        }
+    }
+
     /// Whether it may see this machine's files: what is mounted is looked up where the engine runs.
     pub fn is_local(&self) -> bool {
         self.address.starts_with("unix://")

@@ -87,7 +87,9 @@ impl Services {
                 container: id.clone(),
                 ..bollard::models::NetworkConnectRequest::default()
             };
-            docker.connect_network("bridge", request).await?;
+            docker
+                .connect_network(self.engine.default_network(), request)
+                .await?;
         }
         docker.start_container(&id, None).await?;
         let about = docker.inspect_container(&id, None).await?;
@@ -103,7 +105,7 @@ impl Services {
         ports.sort_keys();
         let bridge = settings
             .networks
-            .and_then(|mut networks| networks.remove("bridge"))
+            .and_then(|mut networks| networks.remove(self.engine.default_network()))
             .and_then(|bridge| bridge.ip_address);
         if let Some(last) = self.running.last_mut() {
             last.ports = ports;
