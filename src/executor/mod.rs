@@ -109,6 +109,9 @@ pub enum ExecError {
     Start { program: PathBuf, source: io::Error },
     #[error("can not follow a process: {0}")]
     Wait(#[from] io::Error),
+    /// What happened to the machine.
+    #[error("{0}")]
+    Gone(String),
 }
 
 impl ExecError {

@@ -28,6 +28,8 @@ impl Job {
         for warning in warnings {
             self.say(Some(&prepared.key), Level::Warning, &warning);
         }
+        let mut request = request;
+        request.spare = self.mounted();
         let target = self.target();
         let run = std::sync::Arc::clone(&self.run);
         let folder = self.directories.workspace.clone();

@@ -30,6 +30,8 @@ pub(super) struct Containers {
     pub machine: Option<Arc<Container>>,
     pub kind: Kind,
     services: Option<Services>,
+    /// Volumes of the job's container, as it sees them.
+    volumes: Vec<PathBuf>,
     /// `job.services.<id>.ports`.
     ports: IndexMap<String, IndexMap<String, String>>,
 }
@@ -56,7 +58,7 @@ impl Machine for NoMachine {
     ) -> BoxFuture<'a, Result<Finished, ExecError>> {
         Box::pin(async {
             let text = "the container of the job did not start; see \"Initialize containers\"";
-            Err(std::io::Error::other(text).into())
+            Err(ExecError::Gone(text.to_owned()))
         })
     }
 
@@ -96,6 +98,7 @@ impl Job {
             machine: None,
             kind: ground.machine.as_ref().map_or(Kind::OnHost, |it| it.kind),
             services: None,
+            volumes: ground.machine.as_ref().map(targets).unwrap_or_default(),
             ports: IndexMap::new(),
         };
         let result = tokio::select! {
@@ -125,6 +128,13 @@ impl Job {
         if is_step {
             self.end_step(&key, outcome, started);
         }
+    }
+
+    /// Where volumes of the job's container lie in its folders, on this machine: only places to mount at.
+    pub fn mounted(&self) -> Vec<PathBuf> {
+        let containers = self.containers.iter();
+        let volumes = containers.flat_map(|containers| &containers.volumes);
+        volumes.map(|volume| self.paths.real(volume)).collect()
     }
 
     fn end_step(&self, key: &StepKey, outcome: Conclusion, started: Instant) {
@@ -573,6 +583,29 @@ fn tools_volume(boxed: &Boxed) -> String {
         Kind::Hosted => format!("lrun-tools-{id}"),
         Kind::OnHosted | Kind::OnHost => "lrun-tools".to_owned(),
     }
+}
+
+/// Where a container has its volumes and mounts.
+fn targets(boxed: &Boxed) -> Vec<PathBuf> {
+    let volumes = boxed.container.volumes.iter().chain(&boxed.options.volume);
+    let target = |volume: &String| {
+        let mut parts = volume.split(':');
+        let first = parts.next().unwrap_or_default();
+        // `dst`, `dst:ro`, `src:dst`, `src:dst:ro`
+        let second = parts.next().filter(|part| part.starts_with('/'));
+        PathBuf::from(second.unwrap_or(first))
+    };
+    let mounts = boxed
+        .options
+        .mount
+        .iter()
+        .map(|mount| PathBuf::from(&mount.target));
+    let tmpfs = boxed
+        .options
+        .tmpfs
+        .iter()
+        .map(|(path, _)| PathBuf::from(path));
+    volumes.map(target).chain(mounts).chain(tmpfs).collect()
 }
 
 /// Ports as the engine publishes them.

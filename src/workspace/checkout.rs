@@ -65,7 +65,7 @@ pub fn checkout(
             git_ref: git_ref.to_owned(),
         });
     }
-    clear(&dest, request.clean)?;
+    clear(&dest, request)?;
     let Some((source, wanted)) = found else {
         return without_commit(snapshot, &sparse, target, &dest);
     };

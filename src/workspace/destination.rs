@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::entry::{Entry, path_of};
+use super::request::CheckoutRequest;
 use super::{Result, WorkspaceError, place};
 
 /// Where the checkout goes; only ever inside the workspace, links followed.
@@ -36,9 +37,9 @@ pub(super) fn destination(workspace: &Path, path: Option<&str>) -> Result<PathBu
 }
 
 /// Empties the place, as the action does; an unclean checkout into a checkout only makes way for what comes.
-pub(super) fn clear(dest: &Path, clean: bool) -> Result<()> {
-    if clean || !dest.join(".git").is_dir() {
-        return place::empty(dest);
+pub(super) fn clear(dest: &Path, request: &CheckoutRequest) -> Result<()> {
+    if request.clean || !dest.join(".git").is_dir() {
+        return place::empty_around(dest, &request.spare);
     }
     if let Ok(index) = git2::Index::open(&dest.join(".git/index")) {
         let mut way = Way::new(dest);

@@ -241,13 +241,26 @@ fn unlock(folder: &Path) -> io::Result<()> {
 
 /// Empties a folder, which stays.
 pub(super) fn empty(folder: &Path) -> Result<()> {
+    empty_around(folder, &[])
+}
+
+/// The same, but for some places and all above them.
+pub(super) fn empty_around(folder: &Path, spare: &[PathBuf]) -> Result<()> {
     let children = match fs::read_dir(folder) {
         Ok(children) => children,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(super::io("read", folder)(error)),
     };
     for child in children {
-        remove(&child.map_err(super::io("read", folder))?.path())?;
+        let path = child.map_err(super::io("read", folder))?.path();
+        if spare.contains(&path) {
+            continue;
+        }
+        if spare.iter().any(|place| place.starts_with(&path)) {
+            empty_around(&path, spare)?;
+        } else {
+            remove(&path)?;
+        }
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What a workflow asks of `actions/checkout`, read as that action reads its inputs.
 
+use std::path::PathBuf;
+
 use indexmap::IndexMap;
 
 /// Which submodules a checkout brings.
@@ -28,6 +30,8 @@ pub struct CheckoutRequest {
     pub sparse_cone: bool,
     pub submodules: Submodules,
     pub lfs: bool,
+    /// Places that stay as they are, with all above them: volumes of the job's container.
+    pub spare: Vec<PathBuf>,
 }
 
 impl Default for CheckoutRequest {
@@ -42,6 +46,7 @@ impl Default for CheckoutRequest {
             sparse_cone: true,
             submodules: Submodules::No,
             lfs: false,
+            spare: Vec::new(),
         }
     }
 }

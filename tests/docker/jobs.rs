@@ -40,6 +40,10 @@ pub const TESTS: &[Test] = &[
         paths_in_messages,
     ),
     ("jobs::the_docker_socket_is_there_when_asked_for", socket),
+    (
+        "jobs::a_volume_in_the_workspace_outlives_a_checkout",
+        volume_inside,
+    ),
     ("jobs::clean_and_doctor_know_the_engine", clean_and_doctor),
     ("jobs::without_an_engine_the_host_serves", no_engine),
 ];
@@ -576,4 +580,28 @@ fn clean_and_doctor() {
         .env("DOCKER_HOST", "unix:///nowhere/docker.sock");
     let ended = run(&["doctor"], nowhere);
     assert!(ended.stdout.contains("to mend it: "), "{}", ended.stdout);
+}
+
+fn volume_inside() {
+    // A folder of the user's own, bound where the checkout goes: used, and never emptied.
+    let precious = tempfile::tempdir().unwrap();
+    std::fs::write(precious.path().join("file"), "precious").unwrap();
+    let workflow = "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    container: {image: TINY, volumes: ['PRECIOUS:/__w/demo/demo/sub/data']}
+    steps:
+      - run: touch rubbish
+      - uses: actions/checkout@v4
+      - run: cat sub/data/file; echo; echo new > sub/data/new; ls
+";
+    let place = precious.path().to_str().unwrap();
+    let events = passes(&on_base(&workflow.replace("PRECIOUS", place)));
+    assert_eq!(events.lines("a"), ["precious", "sub"]);
+    let read = |name: &str| std::fs::read_to_string(precious.path().join(name)).unwrap();
+    assert_eq!(
+        (read("file"), read("new")),
+        ("precious".into(), "new\n".into())
+    );
 }

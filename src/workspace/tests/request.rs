@@ -50,6 +50,7 @@ fn inputs_are_read_as_the_action_reads_them() {
         sparse_cone: false,
         submodules: Submodules::Recursive,
         lfs: true,
+        spare: Vec::new(),
     };
     assert_eq!(request, expected);
 }

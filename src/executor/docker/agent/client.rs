@@ -238,7 +238,7 @@ impl Agent {
             .await;
         // The process has its own now; the end of the output shows only when these are gone.
         drop((stdout, stderr));
-        let ended = match asked? {
+        let ended = match asked.map_err(told)? {
             (Reply::Started { .. }, ended) => ended,
             (Reply::Refused { refusal, .. }, _) => return Err(refusal.into_error(command)),
             _ => return Err(io::Error::from(io::ErrorKind::InvalidData).into()),
@@ -251,7 +251,15 @@ impl Agent {
             released: false,
         };
         let follower = Follower::new(process, Some(here_out), Some(here_err), graces);
-        Ok(follower.follow(output, stop).await?)
+        follower.follow(output, stop).await.map_err(told)
+    }
+}
+
+/// A container that is gone is no trouble of following a process.
+fn told(error: io::Error) -> ExecError {
+    match error.get_ref() {
+        Some(inner) if inner.is::<Lost>() => ExecError::Gone(Lost.to_string()),
+        _ => error.into(),
     }
 }
 

@@ -95,7 +95,7 @@ impl Refusal {
             ExecError::NotExecutable(_) => (4, String::new()),
             ExecError::Busy(_) => (5, String::new()),
             ExecError::Start { source, .. } => (0, source.to_string()),
-            other @ ExecError::Wait(_) => (0, other.to_string()),
+            other @ (ExecError::Wait(_) | ExecError::Gone(_)) => (0, other.to_string()),
         };
         Self { kind, text }
     }
