@@ -84,7 +84,13 @@ pub(super) async fn run(plan: &LegPlan, key: JobKey) -> LegEnd {
         Ok(terms) => terms,
         Err(error) => return plan.refuse(&key, &error),
     };
-    let ground = match prepare(plan, definition, &terms).await {
+    // An image may take its time to come; nobody waits for it who was told to end.
+    let prepared = tokio::select! {
+        biased;
+        prepared = prepare(plan, definition, &terms) => prepared,
+        () = plan.cancel.cancelled() => return plan.give_up(&key),
+    };
+    let ground = match prepared {
         Ok(Ok(ground)) => ground,
         Ok(Err(obstacle)) => {
             plan.report_unavailable(&key, &obstacle);
