@@ -87,7 +87,7 @@ pub(super) async fn run(plan: &LegPlan, key: JobKey) -> LegEnd {
     // An image may take its time to come; nobody waits for it who was told to end.
     let prepared = tokio::select! {
         biased;
-        prepared = prepare(plan, definition, &terms) => prepared,
+        prepared = Box::pin(prepare(plan, definition, &terms)) => prepared,
         () = plan.cancel.cancelled() => return plan.give_up(&key),
     };
     let ground = match prepared {
