@@ -366,7 +366,7 @@ async fn one_leg(plan: LegPlan, key: crate::event::JobKey) -> LegEnd {
             let own = entered.as_ref().map(Permit::group);
             let work = async {
                 match &job.kind {
-                    JobKind::Steps(_) => leg::run(&plan, key.clone()).await,
+                    JobKind::Steps(_) => Box::pin(leg::run(&plan, key.clone())).await,
                     JobKind::Call(call) => super::call::run(&plan, key.clone(), call, own).await,
                 }
             };
