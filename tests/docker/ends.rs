@@ -84,7 +84,7 @@ fn wait_until_nothing_is_left(lrun: &Lrun) {
 }
 
 /// An engine that has no image, and whose registry never answers.
-fn serve(listener: UnixListener) {
+fn serve(listener: &UnixListener) {
     for stream in listener.incoming() {
         let Ok(mut stream) = stream else { return };
         std::thread::spawn(move || {
@@ -127,7 +127,7 @@ fn pulling() {
     let place = tempfile::tempdir().unwrap();
     let socket = place.path().join("d.sock");
     let listener = UnixListener::bind(&socket).unwrap();
-    std::thread::spawn(move || serve(listener));
+    std::thread::spawn(move || serve(&listener));
     let lrun = Lrun::new()
         .workflow(
             "ci.yml",
