@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use super::definitions::{ACTION, STEP_CONDITION};
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
+use crate::files::{Disk, Files};
 use crate::workflow::converter::Converter;
 use crate::workflow::parse::checked_tree;
 use crate::workflow::schema::Contexts;
@@ -99,9 +100,14 @@ pub struct DockerRuns {
 
 /// The file that describes the action of a folder (SPEC A-3): a manifest, or a bare Dockerfile.
 pub fn find_manifest(folder: &Path) -> Option<PathBuf> {
+    find_manifest_in(&Disk, folder)
+}
+
+/// The same among other files; where it lies on this machine.
+pub fn find_manifest_in(files: &dyn Files, folder: &Path) -> Option<PathBuf> {
     ["action.yml", "action.yaml", "Dockerfile", "dockerfile"]
         .iter()
-        .map(|name| folder.join(name))
+        .filter_map(|name| files.real(&folder.join(name)).ok())
         .find(|path| path.is_file())
 }
 

@@ -19,7 +19,7 @@ pub use fetch::{Announce, Counts, Fetched, Network};
 pub use fetch_error::{FetchError, TokenFate};
 pub use manifest::{
     ActionInput, ActionOutput, DockerRuns, Manifest, NodeRuns, NodeVersion, Runs, find_manifest,
-    read_manifest,
+    find_manifest_in, read_manifest,
 };
 pub use node_download::{NodeDownload, NodeDownloadError};
 pub use reference::{Reference, ReferenceError, WorkflowReference};

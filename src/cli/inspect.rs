@@ -291,7 +291,7 @@ impl Context for RepositoryContext {
 
     fn call(&self, function: &str, args: &[Value]) -> Result<Value, String> {
         if function.eq_ignore_ascii_case("hashFiles") {
-            return hash_files(&self.root, args).map(Value::string);
+            return hash_files(&crate::files::Disk, &self.root, args).map(Value::string);
         }
         Err(format!("Unrecognized function: '{function}'"))
     }

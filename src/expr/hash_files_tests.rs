@@ -30,7 +30,7 @@ fn digest(contents: &[&str]) -> String {
 
 fn hash(folder: &Path, patterns: &[&str]) -> Result<String, String> {
     let args: Vec<Value> = patterns.iter().map(|text| Value::string(*text)).collect();
-    hash_files(folder, &args)
+    hash_files(&crate::files::Disk, folder, &args)
 }
 
 #[test]

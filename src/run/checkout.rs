@@ -8,7 +8,7 @@ use super::Run;
 use super::job::Job;
 use super::step::{Prepared, Worked};
 use crate::event::{Conclusion, EventKind, Level, Stream};
-use crate::workspace::{self, CheckoutRequest, Snapshot, Target};
+use crate::workspace::{self, Checkout, CheckoutRequest, Snapshot, Target};
 
 impl Job {
     /// Checks out the own repository into the workspace.
@@ -29,7 +29,21 @@ impl Job {
             self.say(Some(&prepared.key), Level::Warning, &warning);
         }
         let mut request = request;
+        if let Some(laid) = self.laid.take_if(|laid| laid.request == request) {
+            return self.end_checkout(prepared, laid.checkout, survives);
+        }
         request.spare = self.mounted();
+        if let Some(containers) = self.containers.clone()
+            && containers.layers.is_some()
+        {
+            return match self.check_out_again(&request).await {
+                Ok(checkout) => self.end_checkout(prepared, checkout, survives),
+                Err(message) => {
+                    self.say(Some(&prepared.key), Level::Error, &message);
+                    Worked::failed()
+                }
+            };
+        }
         let target = self.target();
         let run = std::sync::Arc::clone(&self.run);
         let folder = self.directories.workspace.clone();
@@ -69,6 +83,11 @@ impl Job {
                 return Worked::failed();
             }
         };
+        self.end_checkout(prepared, checkout, survives)
+    }
+
+    /// Says what was checked out.
+    fn end_checkout(&self, prepared: &Prepared<'_>, checkout: Checkout, survives: bool) -> Worked {
         for line in &checkout.log {
             self.emit(
                 Some(&prepared.key),
@@ -97,7 +116,7 @@ impl Job {
     }
 
     /// What `github.sha` and `github.ref` say the workspace should be.
-    fn target(&self) -> Target {
+    pub fn target(&self) -> Target {
         let event = &self.invocation.event;
         let identity = &self.run.options.identity;
         Target {
@@ -122,7 +141,7 @@ impl Run {
 }
 
 /// An error with its causes: "cannot copy x" alone says nothing of a full disk.
-fn told(error: &dyn Error) -> String {
+pub(super) fn told(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use super::engine::Found;
 use super::ground::{Boxed, Ground};
 use super::job::Job;
+use super::layers::{Laid, Layers};
 use super::paths::{HOSTED_TOOLS, Kind};
 use super::step::millis;
 use crate::event::{Conclusion, EventKind, Level, Phase, StepKey, Stream};
@@ -19,6 +20,7 @@ use crate::executor::docker::{
 use crate::executor::{BoxFuture, Command, ExecError, Finished, Machine, Output, Stop};
 use crate::expr::Value;
 use crate::plan::container::Port;
+use crate::workflow::StepsJob;
 
 /// The first port that is given out where a workflow names none, as Docker would.
 const FIRST_FREE_PORT: u16 = 32768;
@@ -29,6 +31,8 @@ pub(super) struct Containers {
     pub found: Found,
     pub machine: Option<Arc<Container>>,
     pub kind: Kind,
+    /// What the workspace is made of, where it is not a folder of this machine.
+    pub layers: Option<Layers>,
     services: Option<Services>,
     /// Volumes of the job's container, as it sees them.
     volumes: Vec<PathBuf>,
@@ -79,7 +83,7 @@ impl Machine for NoMachine {
 impl Job {
     /// Starts what the job runs in and what it runs beside. A machine that only imitates a hosted one is part of the
     /// set-up, which is silent; the rest is a step.
-    pub async fn initialize_containers(&mut self, ground: &Ground) {
+    pub async fn initialize_containers(&mut self, definition: &StepsJob, ground: &Ground) {
         let Some(found) = ground.found.clone() else {
             return;
         };
@@ -97,14 +101,16 @@ impl Job {
             found,
             machine: None,
             kind: ground.machine.as_ref().map_or(Kind::OnHost, |it| it.kind),
+            layers: None,
             services: None,
             volumes: ground.machine.as_ref().map(targets).unwrap_or_default(),
             ports: IndexMap::new(),
         };
+        let kill = self.kill.clone();
         let result = tokio::select! {
             biased;
-            result = self.start_containers(&mut containers, ground, &key) => result,
-            () = self.kill.cancelled() => Err(vec!["The operation was canceled.".to_owned()]),
+            result = self.start_containers(&mut containers, definition, ground, &key) => result,
+            () = kill.cancelled() => Err(vec!["The operation was canceled.".to_owned()]),
         };
         if let Some(machine) = &containers.machine {
             self.machine = Arc::clone(machine) as Arc<dyn Machine>;
@@ -162,8 +168,9 @@ impl Job {
     }
 
     async fn start_containers(
-        &self,
+        &mut self,
         containers: &mut Containers,
+        definition: &StepsJob,
         ground: &Ground,
         key: &StepKey,
     ) -> Result<(), Vec<String>> {
@@ -176,7 +183,10 @@ impl Job {
             containers.services = Some(services.map_err(one)?);
         }
         if let Some(boxed) = &ground.machine {
-            let machine = self.start_machine(containers, boxed).await;
+            let machine = match self.lay_workspace(containers, definition).await {
+                Some((layers, laid)) => self.start_in_layers(containers, boxed, layers, laid).await,
+                None => self.start_machine(containers, boxed).await,
+            };
             containers.machine = Some(Arc::new(machine.map_err(one)?));
         }
         if ground.services.is_empty() {
@@ -285,6 +295,40 @@ impl Job {
         }
     }
 
+    /// Where the engine does not take the layers, or nobody inside could care for them, the job starts without.
+    async fn start_in_layers(
+        &mut self,
+        containers: &mut Containers,
+        boxed: &Boxed,
+        layers: Layers,
+        laid: Laid,
+    ) -> Result<Container, DockerError> {
+        containers.layers = Some(layers);
+        let started = self.start_machine(containers, boxed).await;
+        let why = match started {
+            Ok(machine) if machine.has_agent() => {
+                if let Some(layers) = &containers.layers {
+                    self.work_in(layers, laid);
+                }
+                return Ok(machine);
+            }
+            Ok(machine) => {
+                // Its error is the engine's, and that shows when the next one starts.
+                drop(machine.close().await);
+                None
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(layers) = containers.layers.take() {
+            self.drop_layers(containers, &layers).await;
+        }
+        let machine = self.start_machine(containers, boxed).await?;
+        if let Some(why) = why {
+            self.run.lays_no_workspaces(&why);
+        }
+        Ok(machine)
+    }
+
     async fn start_machine(
         &self,
         containers: &Containers,
@@ -304,7 +348,19 @@ impl Job {
             _ => Network::Default,
         };
         let mut volumes = container.volumes.clone();
-        let (binds, tools) = (self.binds(boxed.kind), tools_volume(boxed));
+        let (mut binds, tools) = (self.binds(boxed.kind), tools_volume(boxed));
+        if let Some(layers) = &containers.layers {
+            let inside = self.paths.inside(&self.directories.workspace);
+            volumes.push(layers.volume_at(&inside));
+            if !nix::unistd::geteuid().is_root() {
+                let (source, target) = layers.bind();
+                binds.push(Bind {
+                    source: source.to_owned(),
+                    target: target.to_owned(),
+                    read_only: false,
+                });
+            }
+        }
         if boxed.kind == Kind::Hosted {
             volumes.push(format!("{tools}:{HOSTED_TOOLS}"));
         } else {
@@ -467,10 +523,13 @@ impl Job {
     async fn close_containers(&self, containers: Containers, key: &StepKey) -> Vec<String> {
         let mut errors = Vec::new();
         if let Some(machine) = &containers.machine {
-            if let Err(error) = self.reclaim(machine, containers.kind).await {
+            if let Err(error) = self.reclaim(machine, &containers).await {
                 errors.push(format!("files that the container made: {error}"));
             }
             errors.extend(machine.close().await.err().map(|error| error.to_string()));
+        }
+        if let Some(layers) = &containers.layers {
+            errors.extend(self.drop_layers(&containers, layers).await);
         }
         if let Some(services) = containers.services {
             let (logs, failed) = services.close().await;
@@ -484,7 +543,11 @@ impl Job {
     }
 
     /// What the container's user made: removed where it is the job's, given to the user where it is the user's tree.
-    async fn reclaim(&self, machine: &Container, kind: Kind) -> Result<(), DockerError> {
+    async fn reclaim(
+        &self,
+        machine: &Container,
+        containers: &Containers,
+    ) -> Result<(), DockerError> {
         let user = nix::unistd::geteuid();
         if user.as_raw() == machine.user() {
             return Ok(());
@@ -500,7 +563,10 @@ impl Job {
             return Ok(());
         }
         let mut folders = vec![self.paths.inside(&self.directories.root)];
-        if kind != Kind::Hosted {
+        if containers.layers.is_some() {
+            folders.push(Layers::inside().to_owned());
+        }
+        if containers.kind != Kind::Hosted {
             folders.extend(["/github/home".into(), "/github/workflow".into()]);
         }
         for folder in folders {

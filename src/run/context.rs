@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::event::Conclusion;
 use crate::expr::{Context, Value, hash_files};
+use crate::files::View;
 
 /// Contexts for one evaluation. A name that is not here is null: the reader has checked which names a key may use.
 #[derive(Debug, Clone, Default)]
@@ -12,7 +13,7 @@ pub struct Contexts {
     named: Vec<(&'static str, Value)>,
     pub status: Status,
     /// Where `hashFiles` looks; step-level keys only.
-    pub workspace: Option<PathBuf>,
+    pub workspace: Option<(View, PathBuf)>,
 }
 
 /// What the status functions look at.
@@ -66,11 +67,11 @@ impl Context for Contexts {
     fn call(&self, function: &str, args: &[Value]) -> Result<Value, String> {
         let function = function.to_ascii_lowercase();
         if function == "hashfiles" {
-            let workspace = self
+            let (files, workspace) = self
                 .workspace
                 .as_ref()
                 .ok_or("hashFiles can be used in a step only")?;
-            return hash_files(workspace, args).map(Value::string);
+            return hash_files(files, workspace, args).map(Value::string);
         }
         self.status
             .call(&function, args)

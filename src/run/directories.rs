@@ -90,14 +90,19 @@ impl Directories {
 
     /// Removes what the job left, also where it took away its own rights.
     pub fn remove(&self) -> io::Result<()> {
-        match std::fs::remove_dir_all(&self.root) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                open_up(&self.root);
-                std::fs::remove_dir_all(&self.root)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            result => result,
+        remove_tree(&self.root)
+    }
+}
+
+/// Removes a folder with all that is in it, also where rights were taken away; gone is fine.
+pub(super) fn remove_tree(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(folder);
+            std::fs::remove_dir_all(folder)
         }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
     }
 }
 

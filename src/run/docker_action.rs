@@ -7,9 +7,10 @@ use indexmap::IndexMap;
 
 use super::composite::Frame;
 use super::engine::Found;
-use super::environment::Layers;
+use super::environment::Layers as EnvironmentLayers;
 use super::inputs::input_variables;
 use super::job::{Job, Place};
+use super::layers::Layers;
 use super::node_action::state_variables;
 use super::paths::Paths;
 use super::post::PostWork;
@@ -21,6 +22,7 @@ use crate::event::{EventKind, Level, StepKey, Stream};
 use crate::executor::docker::{Bind, Container, Network, Recipe, Spec, Start};
 use crate::executor::{Command, Ending, Machine as _, Output, Stop, node};
 use crate::expr::{Object, Value};
+use crate::files::Files;
 use crate::plan::container::{ContainerOptions, ImageName, words};
 use crate::workflow::evaluate::{EvalError, Evaluator};
 
@@ -48,7 +50,7 @@ pub(super) enum DockerImage {
 
 impl DockerImage {
     /// Reads `image` of a manifest (SPEC A-50).
-    pub fn of(image: &str, folder: &Path) -> Result<Self, String> {
+    pub fn of(image: &str, folder: &Path, files: &dyn Files) -> Result<Self, String> {
         if let Some(name) = image.strip_prefix("docker://") {
             return Ok(Self::Named(name.to_owned()));
         }
@@ -61,7 +63,7 @@ impl DockerImage {
                 "'{image}' should be either '[path]/Dockerfile' or 'docker://image[:tag]'."
             ));
         }
-        if !path.is_file() {
+        if !files.is_file(&path) {
             return Err(format!("File not found: '{}'", path.display()));
         }
         Ok(Self::Built(Recipe {
@@ -82,7 +84,7 @@ impl Job {
         runs: &DockerRuns,
         inputs: &IndexMap<String, String>,
     ) -> Worked {
-        let run = match Self::docker_run(action, runs, inputs) {
+        let run = match self.docker_run(action, runs, inputs) {
             Ok(run) => run,
             Err(problem) => {
                 self.explain_docker(&prepared.key, &problem);
@@ -109,7 +111,7 @@ impl Job {
         runs: &DockerRuns,
         inputs: &IndexMap<String, String>,
     ) -> Worked {
-        let run = match Self::docker_run(action, runs, inputs) {
+        let run = match self.docker_run(action, runs, inputs) {
             Ok(run) => run,
             Err(problem) => {
                 self.explain_docker(&prepared.key, &problem);
@@ -185,6 +187,7 @@ impl Job {
 
     /// What a manifest and its inputs give.
     fn docker_run(
+        &self,
         action: &Resolved,
         runs: &DockerRuns,
         inputs: &IndexMap<String, String>,
@@ -214,7 +217,8 @@ impl Job {
             None => IndexMap::new(),
         };
         Ok(DockerRun {
-            image: DockerImage::of(&runs.image, &action.directory).map_err(Problem::Message)?,
+            image: DockerImage::of(&runs.image, &action.directory, &self.files)
+                .map_err(Problem::Message)?,
             entrypoint: runs.entrypoint.clone().or_else(|| given("entrypoint")),
             args,
             own_env,
@@ -248,7 +252,7 @@ impl Job {
             env.entry(name.clone()).or_insert_with(|| value.clone());
         }
         let variables = self.process_variables(github);
-        let layers = Layers {
+        let layers = EnvironmentLayers {
             host: &base,
             env: &env,
             action: &run.variables,
@@ -309,32 +313,8 @@ impl Job {
         docker.rights.grant(&mut options);
         options.platform.clone_from(&docker.platform);
         let paths = Paths::of_action(&self.directories, &self.paths);
-        let bind = |source: &Path, target: &str| Bind {
-            source: source.to_owned(),
-            target: target.to_owned(),
-            read_only: false,
-        };
-        let directories = &self.directories;
-        directories.open().map_err(|error| error.to_string())?;
-        let mut binds = vec![
-            bind(&directories.temp, "/github/runner_temp"),
-            bind(&directories.temp.join("_github_home"), "/github/home"),
-            bind(
-                &directories.temp.join("_github_workflow"),
-                "/github/workflow",
-            ),
-            bind(&directories.file_commands, "/github/file_commands"),
-            bind(&directories.workspace, WORKSPACE),
-        ];
-        for folder in crate::workspace::borrowed(&self.run.options.workspace) {
-            binds.push(Bind {
-                read_only: true,
-                ..bind(&folder, &folder.display().to_string())
-            });
-        }
-        if let Some(socket) = &docker.socket {
-            binds.push(bind(socket, "/var/run/docker.sock"));
-        }
+        self.directories.open().map_err(|error| error.to_string())?;
+        let (binds, volumes) = self.mounts_of_action();
         let network = match self.network() {
             Some(name) => Network::Own {
                 name,
@@ -359,7 +339,7 @@ impl Job {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
             binds,
-            volumes: Vec::new(),
+            volumes,
             entrypoint: None,
             command: None,
         };
@@ -400,10 +380,7 @@ impl Job {
                     .await?;
                 return Ok(name);
             }
-            DockerImage::Built(recipe) => Recipe {
-                platform: docker.platform.clone(),
-                ..recipe.clone()
-            },
+            DockerImage::Built(recipe) => self.recipe(recipe).await?,
         };
         let image = recipe.image().map_err(|error| error.to_string())?;
         let is_here = found
@@ -433,6 +410,65 @@ impl Job {
         built.map_err(|error| error.to_string())?;
         self.run.is_first_build(&image);
         Ok(image)
+    }
+
+    /// What a Docker action sees of the job (SPEC A-53).
+    fn mounts_of_action(&self) -> (Vec<Bind>, Vec<String>) {
+        let bind = |source: &Path, target: &str| Bind {
+            source: source.to_owned(),
+            target: target.to_owned(),
+            read_only: false,
+        };
+        let directories = &self.directories;
+        let mut binds = vec![
+            bind(&directories.temp, "/github/runner_temp"),
+            bind(&directories.temp.join("_github_home"), "/github/home"),
+            bind(
+                &directories.temp.join("_github_workflow"),
+                "/github/workflow",
+            ),
+            bind(&directories.file_commands, "/github/file_commands"),
+        ];
+        let mut volumes = Vec::new();
+        match self.layers() {
+            Some(layers) => volumes.push(layers.volume_at(Path::new(WORKSPACE))),
+            None => binds.push(bind(&directories.workspace, WORKSPACE)),
+        }
+        for folder in crate::workspace::borrowed(&self.run.options.workspace) {
+            binds.push(Bind {
+                read_only: true,
+                ..bind(&folder, &folder.display().to_string())
+            });
+        }
+        if let Some(socket) = &self.run.options.docker.socket {
+            binds.push(bind(socket, "/var/run/docker.sock"));
+        }
+        (binds, volumes)
+    }
+
+    /// The recipe with its files where the engine's client finds them.
+    async fn recipe(&self, recipe: &Recipe) -> Result<Recipe, String> {
+        let mut recipe = Recipe {
+            platform: self.run.options.docker.platform.clone(),
+            ..recipe.clone()
+        };
+        if self.layers().is_some() && recipe.folder.starts_with(&self.directories.workspace) {
+            let containers = self.containers.clone();
+            let folder = recipe.folder.clone();
+            let copied = tokio::task::spawn_blocking(move || {
+                let layers = containers.as_ref().and_then(|it| it.layers.as_ref());
+                layers.map(|layers| layers.copy_of(&folder)).transpose()
+            });
+            let copied = copied.await.map_err(|error| error.to_string())?;
+            let copied = copied.map_err(|error| format!("{}: {error}", recipe.folder.display()))?;
+            recipe.folder = copied.unwrap_or(recipe.folder);
+        }
+        Ok(recipe)
+    }
+
+    /// What the workspace is made of, where it is no folder of this machine.
+    fn layers(&self) -> Option<&Layers> {
+        self.containers.as_ref()?.layers.as_ref()
     }
 
     async fn end_docker(&self, key: &StepKey, machine: &Container) {

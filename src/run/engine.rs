@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
@@ -64,6 +65,8 @@ pub(super) struct Engines {
     images: Mutex<HashMap<String, Arc<Provided>>>,
     /// Held as long as the run lives: others see by it that what carries its name is in use.
     lock: Mutex<Option<std::fs::File>>,
+    /// It takes no workspace in layers.
+    no_layers: AtomicBool,
 }
 
 /// An engine, and what an agent needs in it.
@@ -123,6 +126,19 @@ impl Run {
             self.emitter.note(Level::Warning, text);
         }
         Ok(Found { engine, parts })
+    }
+
+    /// Whether a workspace may be tried in layers.
+    pub(super) fn lays_workspaces(&self) -> bool {
+        !self.engines.no_layers.load(Ordering::Relaxed)
+    }
+
+    /// No other job needs to try; said once.
+    pub(super) fn lays_no_workspaces(&self, why: &str) {
+        if !self.engines.no_layers.swap(true, Ordering::Relaxed) {
+            let text = format!("workspaces in containers are copied: {why}");
+            self.emitter.note(Level::Debug, text);
+        }
     }
 
     /// The file whose lock says that this run lives.
@@ -210,9 +226,9 @@ impl Run {
                 credentials,
                 config: config.as_deref(),
             };
-            let began = std::sync::atomic::AtomicBool::new(false);
+            let began = AtomicBool::new(false);
             let layers = |layer: &crate::executor::docker::Layer| {
-                if !began.swap(true, std::sync::atomic::Ordering::Relaxed) {
+                if !began.swap(true, Ordering::Relaxed) {
                     self.emitter
                         .note(Level::Notice, format!("pulling the image {name}"));
                 }

@@ -21,6 +21,7 @@ use super::ground::Ground;
 use super::hook::HookStage;
 use super::invocation::Invocation;
 use super::job_environment::{Address, JobEnvironment};
+use super::layers::Laid;
 use super::limit;
 use super::mask::Masker;
 use super::matcher::Matchers;
@@ -33,6 +34,7 @@ use crate::action::NodeVersion;
 use crate::event::{Annotation, Conclusion, EventKind, JobKey, Level, Phase, StepKey};
 use crate::executor::{Command, ExecError, Finished, Machine, Output, Stop};
 use crate::expr::{Object, Value};
+use crate::files::View;
 use crate::workflow::evaluate::{EvalError, Evaluator};
 use crate::workflow::{StepsJob, Token};
 
@@ -65,6 +67,10 @@ pub(super) struct Job {
     pub nodes: Arc<tokio::sync::Mutex<IndexMap<NodeVersion, PathBuf>>>,
     pub directories: Directories,
     pub paths: Paths,
+    /// How its workspace is read from here.
+    pub files: View,
+    /// The checkout that was laid under the workspace before the first step.
+    pub laid: Option<Laid>,
     pub masker: Masker,
     /// Contexts of the server phase: github, inputs, vars, needs, strategy, matrix, secrets.
     pub server: Contexts,
@@ -106,7 +112,7 @@ impl Job {
         let course = Course::of(definition);
         let mut crew = Crew::default();
         self.run_hook(HookStage::Started, 0).await;
-        Box::pin(self.initialize_containers(ground)).await;
+        Box::pin(self.initialize_containers(definition, ground)).await;
         self.run_pre_steps(&course, &frame).await;
         for entry in &course.entries {
             // SPEC X-3: a killed job runs nothing more, posts included.
@@ -227,7 +233,7 @@ impl Job {
         if let Some(inputs) = &frame.inputs {
             contexts.set("inputs", inputs.clone());
         }
-        contexts.workspace = Some(self.directories.workspace.clone());
+        contexts.workspace = Some((self.files.clone(), self.directories.workspace.clone()));
         contexts.status = Status::Step {
             job: self.state.status,
             composite: frame.is_composite().then_some(frame.status),

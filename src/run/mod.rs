@@ -49,6 +49,7 @@ mod inputs;
 mod invocation;
 mod job;
 pub mod job_environment;
+mod layers;
 mod leg;
 pub mod limit;
 mod log;

@@ -17,6 +17,7 @@ use crate::action::{NodeRuns, NodeVersion, node_download};
 use crate::event::Level;
 use crate::executor::{Command, node};
 use crate::expr::Object;
+use crate::files::Files as _;
 
 /// One stage of a JavaScript action.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ impl Job {
             runner: &variables,
             path: &self.state.path,
         };
-        if !node.script.is_file() {
+        if !self.files.is_file(&node.script) {
             self.say(
                 Some(stage.key),
                 Level::Error,

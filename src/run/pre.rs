@@ -38,11 +38,16 @@ impl Job {
     }
 
     /// Whose checkout a step is, as far as its `with` says before it is evaluated.
-    fn checkout_as_written(&self, with: Option<&Token>) -> Checkout {
+    pub fn checkout_as_written(&self, with: Option<&Token>) -> Checkout {
         match repository_input(with) {
             Some(wanted) if !self.run.is_own_repository(wanted) => Checkout::Foreign,
             _ => Checkout::Own,
         }
+    }
+
+    /// Something of it runs before the first step.
+    pub fn has_pre(&self, step: &Step) -> bool {
+        self.action_with_pre(None, step, 0).is_some()
     }
 
     async fn bring_step(&self, step: &Step) {

@@ -22,6 +22,7 @@ use super::shell::Shell;
 use super::state::JobState;
 use crate::event::JobKey;
 use crate::expr::Value;
+use crate::files::View;
 use crate::workflow::evaluate::{EvalError, Evaluator};
 use crate::workflow::{RunDefaults, StepsJob};
 
@@ -133,7 +134,8 @@ fn prepare(
     let mut runner_variables = github::runner_variables(&runner);
     runner_variables.push(("RUNNER_TRACKING_ID".to_owned(), tracking.to_owned()));
     let host = (run.provision.0)(tracking);
-    let matchers = matchers(plan, directories, &paths, &server);
+    let files = View::default();
+    let matchers = matchers(plan, directories, (&paths, &files), &server);
     Ok(Job {
         run: Arc::clone(run),
         invocation: Arc::clone(&plan.invocation),
@@ -150,6 +152,8 @@ fn prepare(
         nodes: Arc::default(),
         directories: directories.clone(),
         paths,
+        files,
+        laid: None,
         masker: masker.clone(),
         github,
         runner,
@@ -237,7 +241,7 @@ fn values(plan: &LegPlan, definition: &StepsJob, masker: &Masker) -> Result<Valu
 fn matchers(
     plan: &LegPlan,
     directories: &Directories,
-    paths: &Paths,
+    (paths, files): (&Paths, &View),
     server: &Contexts,
 ) -> Matchers {
     let options = &plan.run.options;
@@ -248,7 +252,8 @@ fn matchers(
         &identity.repository,
         identity.remote_url.as_deref(),
     )
-    .seen_through(paths);
+    .seen_through(paths)
+    .read_by(files);
     if identity.remote_url.is_none()
         || options.workspace.git_dir.is_none()
         || options.workspace.below_top_level

@@ -11,10 +11,11 @@ use super::job::Job;
 use super::post::PostWork;
 use super::remote::RemoteName;
 use super::step::{Prepared, Worked};
-use crate::action::{Manifest, Reference, Runs, find_manifest, read_manifest};
+use crate::action::{Manifest, Reference, Runs, find_manifest_in, read_manifest};
 use crate::diagnostic::SourceFile;
 use crate::event::Level;
 use crate::expr::{Object, Value};
+use crate::files::{Disk, Files};
 use crate::workflow::{ReadOptions, Spanned, Token, load};
 
 /// An action whose files are here.
@@ -74,6 +75,17 @@ pub(super) fn read_action(
     label: &str,
     served: Option<Served>,
 ) -> Result<Resolved, Unreadable> {
+    read_action_in(&Disk, run, directory, label, served)
+}
+
+/// The same among a job's files.
+fn read_action_in(
+    files: &dyn Files,
+    run: &Run,
+    directory: PathBuf,
+    label: &str,
+    served: Option<Served>,
+) -> Result<Resolved, Unreadable> {
     let options = ReadOptions {
         // `$<< >>` counts in the own repository's files only.
         angle_delimiters: run.options.angle && served.as_ref().is_none_or(|served| served.own),
@@ -88,7 +100,7 @@ pub(super) fn read_action(
             directory.display()
         ),
     };
-    let Some(path) = find_manifest(&directory) else {
+    let Some(path) = find_manifest_in(files, &directory) else {
         return Err(Unreadable {
             message: missing(),
             help: "an action is a folder with an action.yml or a Dockerfile".to_owned(),
@@ -163,7 +175,7 @@ impl Job {
         match &reference {
             Reference::Local(path) => {
                 let directory = self.directories.workspace.join(path);
-                let action = read_action(&self.run, directory, text, None)?;
+                let action = read_action_in(&self.files, &self.run, directory, text, None)?;
                 Ok(Meaning::Action(Box::new(action)))
             }
             Reference::SelfRepository(path) => self.resolve_in_own_repository(scope, path, text),

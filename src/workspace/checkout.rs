@@ -6,6 +6,7 @@ use super::destination::{clear, destination, make_way};
 use super::entry::Entry;
 use super::git_folder::Plan;
 use super::head::History;
+use super::layered::Layered;
 use super::refs::{self, Wanted};
 use super::request::{CheckoutRequest, Submodules};
 use super::snapshot::{Snapshot, bring_commit, commit_entries};
@@ -70,8 +71,8 @@ pub fn checkout(
         return without_commit(snapshot, &sparse, target, &dest);
     };
     let mut log = Vec::new();
-    let as_it_stands = asked.is_none() && snapshot.head() == Some(wanted.commit);
-    let entries = if as_it_stands {
+    let stands = asked.is_none() && snapshot.head() == Some(wanted.commit);
+    let entries = if stands {
         as_it_is(snapshot, options, &sparse, &dest, &mut log)?
     } else {
         exactly(source, &wanted, &sparse, &dest, &mut log)?
@@ -82,8 +83,9 @@ pub fn checkout(
         request,
         sparse: &sparse,
         dest: &dest,
+        files: &dest,
         entries: &entries,
-        as_it_stands,
+        as_it_stands: stands,
     };
     placed.finish(&wanted, target, &mut log)?;
     Ok(Checkout {
@@ -93,6 +95,49 @@ pub fn checkout(
     })
 }
 
+/// Prepares the checkout as a layer over the snapshot, whose files are not copied: `upper` gets what the snapshot has
+/// not. Nothing comes of it where the request asks for another tree than the snapshot's.
+pub fn lay(
+    snapshot: &Snapshot,
+    options: &Options,
+    request: &CheckoutRequest,
+    target: &Target,
+    (at, upper): (&Path, &Path),
+) -> Result<Option<(Layered, Checkout)>> {
+    let sparse = Sparse::of(request);
+    if !request.is_plain() || !sparse.is_all() {
+        return Ok(None);
+    }
+    spare_own_tree(options, at)?;
+    let layered = Layered::new(snapshot.clone(), upper.to_owned(), at.to_owned());
+    let source = Source::open(options)?;
+    let Some(source) = source.filter(|_| target.has_commit()) else {
+        return Ok(Some((layered, commitless(target))));
+    };
+    let wanted = refs::wanted(&source, None, target)?;
+    if snapshot.head() != Some(wanted.commit) {
+        return Ok(None);
+    }
+    let mut log = vec![as_it_stands(snapshot, options, snapshot.entries().len())];
+    let placed = Placed {
+        source: &source,
+        options,
+        request,
+        sparse: &sparse,
+        dest: upper,
+        files: snapshot.path(),
+        entries: snapshot.entries(),
+        as_it_stands: true,
+    };
+    placed.finish(&wanted, target, &mut log)?;
+    let checkout = Checkout {
+        commit: wanted.commit.to_string(),
+        ref_: wanted.output,
+        log,
+    };
+    Ok(Some((layered, checkout)))
+}
+
 /// A checkout whose files are in place.
 struct Placed<'a> {
     source: &'a Source,
@@ -100,6 +145,8 @@ struct Placed<'a> {
     request: &'a CheckoutRequest,
     sparse: &'a Sparse,
     dest: &'a Path,
+    /// Where the files lie.
+    files: &'a Path,
     entries: &'a [Entry],
     as_it_stands: bool,
 }
@@ -113,6 +160,7 @@ impl Placed<'_> {
             request,
             sparse,
             dest,
+            files: lying,
             entries,
             as_it_stands,
         } = *self;
@@ -135,6 +183,7 @@ impl Placed<'_> {
                 sparse,
                 remote_url: target.remote_url.as_deref(),
                 tree: dest,
+                files: lying,
                 folder: folder.clone(),
             }
             .make()?;
@@ -179,11 +228,15 @@ fn without_commit(
         .filter(|entry| sparse.includes(&entry.path))
         .collect();
     snapshot.place(&chosen, dest)?;
-    Ok(Checkout {
+    Ok(commitless(target))
+}
+
+fn commitless(target: &Target) -> Checkout {
+    Checkout {
         commit: target.sha.clone(),
         ref_: target.git_ref.clone(),
         log: vec!["there is no commit here, so the workspace has no .git".to_owned()],
-    })
+    }
 }
 
 fn as_it_is(
@@ -200,6 +253,15 @@ fn as_it_is(
         .collect();
     make_way(dest, &chosen)?;
     let gone = snapshot.place(&chosen, dest)?;
+    log.push(as_it_stands(snapshot, options, chosen.len() - gone.len()));
+    let placed = chosen
+        .into_iter()
+        .filter(|entry| !gone.contains(&entry.path));
+    Ok(placed.cloned().collect())
+}
+
+/// What a checkout of the tree as it stands says of it.
+fn as_it_stands(snapshot: &Snapshot, options: &Options, count: usize) -> String {
     let of_head = options.merge.as_ref().map(|merge| merge.of_head);
     let what = match (options.content, of_head) {
         (Content::WorkingTree, None) => "the working tree",
@@ -215,14 +277,7 @@ fn as_it_is(
     } else {
         format!(" (uncommitted: {changes})")
     };
-    log.push(format!(
-        "{} of {what}{uncommitted}",
-        files(chosen.len() - gone.len())
-    ));
-    let placed = chosen
-        .into_iter()
-        .filter(|entry| !gone.contains(&entry.path));
-    Ok(placed.cloned().collect())
+    format!("{} of {what}{uncommitted}", files(count))
 }
 
 /// `1 file`, `2 files`.

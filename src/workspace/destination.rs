@@ -7,9 +7,15 @@ use std::path::{Component, Path, PathBuf};
 use super::entry::{Entry, path_of};
 use super::request::CheckoutRequest;
 use super::{Result, WorkspaceError, place};
+use crate::files::{Disk, Files};
 
 /// Where the checkout goes; only ever inside the workspace, links followed.
 pub(super) fn destination(workspace: &Path, path: Option<&str>) -> Result<PathBuf> {
+    destination_in(&Disk, workspace, path)
+}
+
+/// The same, in a workspace that is seen some other way.
+pub fn destination_in(files: &dyn Files, workspace: &Path, path: Option<&str>) -> Result<PathBuf> {
     let mut dest = PathBuf::new();
     for part in workspace.join(path.unwrap_or(".")).components() {
         match part {
@@ -27,8 +33,8 @@ pub(super) fn destination(workspace: &Path, path: Option<&str>) -> Result<PathBu
     if !dest.starts_with(workspace) {
         return Err(outside());
     }
-    let real = dest.ancestors().find_map(|at| at.canonicalize().ok());
-    if let (Some(real), Ok(home)) = (real, workspace.canonicalize())
+    let real = dest.ancestors().find_map(|at| files.canonicalize(at).ok());
+    if let (Some(real), Ok(home)) = (real, files.canonicalize(workspace))
         && !real.starts_with(&home)
     {
         return Err(outside());
@@ -48,6 +54,13 @@ pub(super) fn clear(dest: &Path, request: &CheckoutRequest) -> Result<()> {
         }
     }
     place::remove(&dest.join(".git"))
+}
+
+/// The files that an index names, below its tree.
+pub fn tracked_by(index: &Path) -> Result<Vec<PathBuf>> {
+    let index = git2::Index::open(index).map_err(super::git(index))?;
+    let paths = index.iter().map(|entry| path_of(&entry.path).to_owned());
+    Ok(paths.collect())
 }
 
 /// Removes what stands where files are about to come.

@@ -23,6 +23,8 @@ pub(super) struct Plan<'a> {
     pub remote_url: Option<&'a str>,
     /// The working tree.
     pub tree: &'a Path,
+    /// Where its files lie now: the tree itself, or a layer of it.
+    pub files: &'a Path,
     /// Where the git dir goes; away from `tree/.git` for a submodule.
     pub folder: PathBuf,
 }
@@ -166,7 +168,7 @@ impl Plan<'_> {
                 entry.flags_extended |= IndexEntryExtendedFlag::SKIP_WORKTREE.bits();
             } else if Kind::of_mode(entry.mode) != Kind::Submodule
                 && known.get(entry.path.as_slice()) == Some(&entry.id)
-                && let Ok(metadata) = fs::symlink_metadata(self.tree.join(path_of(&entry.path)))
+                && let Ok(metadata) = fs::symlink_metadata(self.files.join(path_of(&entry.path)))
             {
                 fill_stat(&mut entry, &metadata);
             }

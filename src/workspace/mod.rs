@@ -11,6 +11,7 @@ mod git_folder;
 mod head;
 mod ignores;
 mod judge;
+mod layered;
 mod lfs;
 mod manifest;
 mod overlay;
@@ -34,7 +35,9 @@ use std::path::{Path, PathBuf};
 
 pub use crate::plan::{Content, Merge};
 pub use bound::confirm_bound;
-pub use checkout::{Checkout, Target, checkout};
+pub use checkout::{Checkout, Target, checkout, lay};
+pub use destination::{destination_in, tracked_by};
+pub use layered::Layered;
 pub use overlay::confirm_overlay;
 pub use request::{CheckoutRequest, Submodules};
 pub use scan::Changes;

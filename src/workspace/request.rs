@@ -107,6 +107,15 @@ impl CheckoutRequest {
         Ok((request, warnings))
     }
 
+    /// It asks for nothing but the tree as it stands, with its history.
+    pub fn is_plain(&self) -> bool {
+        self.ref_.is_none()
+            && self.path.is_none()
+            && self.sparse_checkout.is_empty()
+            && self.submodules == Submodules::No
+            && !self.lfs
+    }
+
     /// The depth to make: 0 is all.
     pub(super) fn depth(&self) -> u32 {
         self.fetch_depth.unwrap_or(1)

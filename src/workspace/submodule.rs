@@ -150,6 +150,7 @@ fn make_git(
         sparse: &Sparse::All,
         remote_url: module.url.as_deref(),
         tree: dest,
+        files: dest,
         folder: folder.clone(),
     }
     .make()?;

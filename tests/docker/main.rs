@@ -17,6 +17,7 @@ mod redactor;
 #[path = "../cli/running.rs"]
 #[expect(dead_code, reason = "these tests need a part of it")]
 mod running;
+mod workspaces;
 mod world;
 
 use std::process::ExitCode;
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     if let (Some(why), true) = (&missing, std::env::var_os("LRUN_TEST_DOCKER").is_some()) {
         panic!("{why}");
     }
-    let groups: [&[Test]; 3] = [machine::TESTS, jobs::TESTS, ends::TESTS];
+    let groups: [&[Test]; 4] = [machine::TESTS, jobs::TESTS, workspaces::TESTS, ends::TESTS];
     let trials = groups.into_iter().flatten().map(|(name, test)| {
         let test = *test;
         Trial::test(*name, move || {

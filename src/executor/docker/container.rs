@@ -221,6 +221,24 @@ impl Container {
         }
     }
 
+    /// Copies what is in a folder inside to another, which is emptied before: of everything, or of these names.
+    pub async fn bring(
+        &self,
+        from: &Path,
+        to: &Path,
+        replaced: Option<Vec<PathBuf>>,
+    ) -> Result<(), DockerError> {
+        match &self.hand {
+            Hand::Agent(agent) => agent
+                .bring(from, to, replaced)
+                .await
+                .map_err(DockerError::Agent),
+            Hand::Execs(_) => Err(DockerError::Agent(std::io::Error::other(
+                "files are brought in by the agent",
+            ))),
+        }
+    }
+
     /// Gives everything below a folder inside to a user.
     pub async fn own(&self, folder: &Path, user: u32, group: u32) -> Result<(), DockerError> {
         match &self.hand {

@@ -10,6 +10,7 @@ mod create;
 mod engine;
 mod exec;
 mod image;
+mod overlay;
 mod service;
 mod sweep;
 
@@ -18,6 +19,7 @@ pub use container::{Container, Start};
 pub use create::{Bind, Network, Spec};
 pub use engine::{Engine, NoEngine, Seek};
 pub use image::{Image, Layer, Pull, Wanted};
+pub use overlay::Overlay;
 pub use service::{Service, ServiceSpec, Services};
 pub(crate) use sweep::sweep_after;
 pub use sweep::{Cleaned, LABEL_HOST, LABEL_KEPT, LABEL_REPO, LABEL_RUN, LABEL_TOOLS, Swept, here};
@@ -44,6 +46,8 @@ pub enum DockerError {
     },
     #[error("the container {name} ended as soon as it was started{}", last_words(.log))]
     Ended { name: String, log: String },
+    #[error("{0} can not be a layer: ':', ',' and '\\' mean something else to the mount")]
+    Layer(String),
     #[error("the machine inside the container can not be reached: {0}")]
     Agent(std::io::Error),
 }

@@ -101,6 +101,8 @@ impl Job {
             nodes: self.nodes.clone(),
             paths: self.paths.clone(),
             directories: self.directories.clone(),
+            files: self.files.clone(),
+            laid: None,
             masker: self.masker.clone(),
             server: self.server.clone(),
             github: self.github.clone(),

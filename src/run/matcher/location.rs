@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
+use crate::files::{Files as _, View};
 use crate::run::paths::Paths;
 
 /// How far up a repository is looked for.
@@ -20,6 +21,8 @@ pub struct Place {
     is_bare_copy: bool,
     /// How the job's processes write paths.
     paths: Paths,
+    /// How its files are read.
+    files: View,
 }
 
 impl Place {
@@ -46,6 +49,7 @@ impl Place {
                 .collect(),
             is_bare_copy: false,
             paths: Paths::default(),
+            files: View::default(),
         }
     }
 
@@ -56,6 +60,13 @@ impl Place {
         self
     }
 
+    /// Files are read as the job reads them.
+    #[must_use]
+    pub fn read_by(mut self, files: &View) -> Self {
+        self.files = files.clone();
+        self
+    }
+
     /// The workspace holds the repository's files without its `.git`, or that has no remote: none can be asked.
     #[must_use]
     pub fn without_git(mut self) -> Self {
@@ -63,9 +74,10 @@ impl Place {
         self
     }
 
-    /// A path that stands in the workspace if it is not absolute.
+    /// Where the file lies on this machine; a path that is not absolute stands in the workspace.
     pub fn rooted(&self, file: &str) -> PathBuf {
-        self.workspace.join(self.paths.real(Path::new(file)))
+        let path = self.workspace.join(self.paths.real(Path::new(file)));
+        self.files.real(&path).unwrap_or(path)
     }
 
     fn is_named_in(&self, config: &str) -> bool {
@@ -95,7 +107,7 @@ impl Locator {
         }
         let path = normalized(&place.workspace.join(path));
         let shown = path.display();
-        if !path.is_file() {
+        if !place.files.is_file(&path) {
             return Err(format!(
                 "Dropping file value '{shown}'. Path does not exist"
             ));
@@ -126,8 +138,10 @@ impl Locator {
         let config = folder.join(".git").join("config");
         let found = if place.is_bare_copy && folder == place.workspace {
             Some(folder.to_owned())
-        } else if config.is_file() {
-            let text = std::fs::read(&config).unwrap_or_default();
+        } else if let Ok(config) = place.files.real(&config)
+            && config.is_file()
+        {
+            let text = std::fs::read(config).unwrap_or_default();
             place
                 .is_named_in(&String::from_utf8_lossy(&text))
                 .then(|| folder.to_owned())

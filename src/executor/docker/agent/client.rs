@@ -207,6 +207,23 @@ impl Agent {
         self.order(id, &request).await
     }
 
+    /// Copies what is in a folder to another, which is emptied before: of everything, or of these names.
+    pub async fn bring(
+        &self,
+        from: &Path,
+        to: &Path,
+        replaced: Option<Vec<PathBuf>>,
+    ) -> io::Result<()> {
+        let id = self.next();
+        let request = Request::Bring {
+            id,
+            from: from.to_owned(),
+            to: to.to_owned(),
+            replaced,
+        };
+        self.order(id, &request).await
+    }
+
     async fn order(&self, id: u32, request: &Request) -> io::Result<()> {
         match self.shared.ask(id, request, &[]).await? {
             (Reply::Done { error, .. }, _) if error.is_empty() => Ok(()),

@@ -62,6 +62,62 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
     plain
 }
 
+/// Copies what is in a folder to another, after everything there, or these names, went.
+pub(super) fn bring(from: &Path, to: &Path, replaced: Option<&[PathBuf]>) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    match replaced {
+        None => empty(to)?,
+        Some(names) => {
+            for name in names {
+                remove(&to.join(name))?;
+            }
+        }
+    }
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        copy(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+/// What stands in the way of a file gives way, as in a checkout.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let about = fs::symlink_metadata(from)?;
+    let there = fs::symlink_metadata(to).ok();
+    if about.is_dir() {
+        if there.is_some_and(|there| !there.is_dir()) {
+            fs::remove_file(to)?;
+        }
+        fs::create_dir_all(to)?;
+        for entry in fs::read_dir(from)? {
+            let entry = entry?;
+            copy(&entry.path(), &to.join(entry.file_name()))?;
+        }
+        return Ok(());
+    }
+    remove(to)?;
+    if about.is_symlink() {
+        std::os::unix::fs::symlink(fs::read_link(from)?, to)
+    } else {
+        fs::copy(from, to).map(drop)
+    }
+}
+
+/// Gone is fine.
+fn remove(path: &Path) -> io::Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(about) if about.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // A file above it: then it is not there either.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(()),
+        other => other,
+    }
+}
+
 /// Gives everything below a folder that is somebody else's to a user; links are not followed.
 pub(super) fn own(folder: &Path, user: u32, group: u32) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
@@ -97,6 +153,36 @@ mod tests {
         assert!(!place.path().join("a/other").exists());
         let blank = mount_points(b"1 2 3 / /a\\040b rw");
         assert_eq!(blank, [PathBuf::from("/a b")]);
+    }
+
+    #[test]
+    fn what_is_brought_replaces_what_was_there() {
+        let place = tempfile::tempdir().unwrap();
+        let (from, to) = (place.path().join("from"), place.path().join("to"));
+        for (path, text) in [
+            ("from/a/b", "new"),
+            ("from/c", "new"),
+            ("to/a", "a file in the way"),
+            ("to/c/d", "a folder in the way"),
+            ("to/tracked", "of the last one"),
+            ("to/kept", "of a step"),
+        ] {
+            let path = place.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        std::os::unix::fs::symlink("c", from.join("link")).unwrap();
+        bring(
+            &from,
+            &to,
+            Some(&["tracked".into(), "tracked/below".into()]),
+        )
+        .unwrap();
+        assert_eq!(fs::read_to_string(to.join("a/b")).unwrap(), "new");
+        assert_eq!(fs::read_to_string(to.join("link")).unwrap(), "new");
+        assert!(to.join("kept").exists() && !to.join("tracked").exists());
+        bring(&from, &to, None).unwrap();
+        assert!(to.join("c").is_file() && !to.join("kept").exists());
     }
 
     #[test]

@@ -98,6 +98,12 @@ impl Server {
                     user,
                     group,
                 }) => self.done(id, folders::own(&folder, user, group))?,
+                Some(Request::Bring {
+                    id,
+                    from,
+                    to,
+                    replaced,
+                }) => self.done(id, folders::bring(&from, &to, replaced.as_deref()))?,
                 None => return Err(io::ErrorKind::InvalidData.into()),
             }
         }

@@ -41,6 +41,13 @@ pub(super) enum Request {
         user: u32,
         group: u32,
     },
+    /// Copies what is in a folder to another, after that was emptied: of everything, or of these names.
+    Bring {
+        id: u32,
+        from: PathBuf,
+        to: PathBuf,
+        replaced: Option<Vec<PathBuf>>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,6 +228,20 @@ impl Request {
                     .number(*user)
                     .number(*group);
             }
+            Self::Bring {
+                id,
+                from,
+                to,
+                replaced,
+            } => {
+                out.number(7).number(*id).text(from).text(to);
+                out.number(u32::from(replaced.is_some()));
+                let names = replaced.as_deref().unwrap_or_default();
+                out.count(names.len());
+                for name in names {
+                    out.text(name);
+                }
+            }
         }
         out.0
     }
@@ -266,6 +287,19 @@ impl Request {
                 user: from.number()?,
                 group: from.number()?,
             },
+            7 => {
+                let (source, to) = (from.text()?.into(), from.text()?.into());
+                let some = from.number()? != 0;
+                let count = from.number()?;
+                let names = (0..count).map(|_| Some(from.text()?.into()));
+                let names = names.collect::<Option<Vec<PathBuf>>>()?;
+                Self::Bring {
+                    id,
+                    from: source,
+                    to,
+                    replaced: some.then_some(names),
+                }
+            }
             _ => return None,
         })
     }

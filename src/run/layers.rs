@@ -1,0 +1,264 @@
+//! The workspace of a job in a container as a layer over the snapshot: nothing is copied (DESIGN 4).
+//!
+//! Only where the job can not tell: its first step checks out the own repository, whatever happens, and nothing of the
+//! workflow runs before it. The engine mounts the layers as a volume; if it can not, the checkout copies.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::background::Course;
+use super::containers::Containers;
+use super::directories::remove_tree;
+use super::hook::{Hook, HookStage};
+use super::job::Job;
+use super::uses::{Checkout as Whose, Meaning};
+use crate::event::Level;
+use crate::executor::docker::Overlay;
+use crate::files::{self, Files as _};
+use crate::workflow::{Step, StepKind, StepsJob, Token, TokenKind};
+use crate::workspace::{self, Checkout, CheckoutRequest, Layered};
+
+/// Files of the container's own user are removed from inside, by this way.
+const INSIDE: &str = "/.lrun/layers";
+
+/// The layers of a job's workspace.
+#[derive(Debug)]
+pub(super) struct Layers {
+    /// The engine's name for the merged tree.
+    pub volume: String,
+    /// Of this job alone: the upper layer, and what overlayfs and lrun keep beside it.
+    folder: PathBuf,
+    layered: Layered,
+}
+
+/// A checkout that was made before its step came.
+#[derive(Debug)]
+pub(super) struct Laid {
+    pub request: CheckoutRequest,
+    pub checkout: Checkout,
+}
+
+impl Layers {
+    /// As a volume of a container.
+    pub fn volume_at(&self, target: &Path) -> String {
+        format!("{}:{}:nocopy", self.volume, target.display())
+    }
+
+    /// The folder of the layers, which the container's user may have to empty, and where it is to stand.
+    pub fn bind(&self) -> (&Path, &'static str) {
+        (&self.folder, INSIDE)
+    }
+
+    pub fn inside() -> &'static Path {
+        Path::new(INSIDE)
+    }
+
+    /// A copy of a folder of the workspace, for an engine that takes no layers.
+    pub fn copy_of(&self, folder: &Path) -> std::io::Result<PathBuf> {
+        let number = uuid::Uuid::new_v4().simple().to_string();
+        let to = self.folder.join("copies").join(number);
+        std::fs::create_dir_all(to.parent().unwrap_or(&to))?;
+        files::copy(&self.layered, folder, &to)?;
+        Ok(to)
+    }
+}
+
+impl Job {
+    /// Lays the workspace out where the job allows it.
+    pub async fn lay_workspace(
+        &self,
+        containers: &Containers,
+        definition: &StepsJob,
+    ) -> Option<(Layers, Laid)> {
+        if self.run.options.bind || containers.found.parts.is_none() || !self.run.lays_workspaces()
+        {
+            return None;
+        }
+        let request = self.first_checkout(definition)?;
+        let folder = self.directories.root.with_extension("layers");
+        let overlay = {
+            let run = Arc::clone(&self.run);
+            let target = self.target();
+            let (request, folder) = (request.clone(), folder.clone());
+            let at = self.directories.workspace.clone();
+            tokio::task::spawn_blocking(move || {
+                let upper = folder.join("upper");
+                for folder in [&upper, &folder.join("work")] {
+                    std::fs::create_dir_all(folder)?;
+                }
+                super::containers::open_to_all(&upper)?;
+                let snapshot = run.snapshot().map_err(std::io::Error::other)?;
+                let options = &run.options.workspace;
+                workspace::lay(&snapshot, options, &request, &target, (&at, &upper))
+                    .map_err(std::io::Error::other)
+            })
+            .await
+        };
+        // The step itself copies, and says what is wrong.
+        let Ok(Ok(Some((layered, checkout)))) = overlay else {
+            self.forget_layers(&folder).await;
+            return None;
+        };
+        let volume = format!("lrun-layers-{}", uuid::Uuid::new_v4().simple());
+        let made = Overlay {
+            lower: layered.lower(),
+            upper: layered.upper(),
+            work: &folder.join("work"),
+        };
+        let labels = self.run.labels();
+        if let Err(error) = containers.found.engine.lay(&volume, made, &labels).await {
+            self.run.lays_no_workspaces(&error.to_string());
+            self.forget_layers(&folder).await;
+            return None;
+        }
+        let layers = Layers {
+            volume,
+            folder,
+            layered,
+        };
+        Some((layers, Laid { request, checkout }))
+    }
+
+    /// From now on the workspace is the merged tree.
+    pub fn work_in(&mut self, layers: &Layers, laid: Laid) {
+        self.files.show(layers.layered.clone());
+        self.laid = Some(laid);
+    }
+
+    /// Takes the layers away; no container has them any more.
+    pub async fn drop_layers(&self, containers: &Containers, layers: &Layers) -> Option<String> {
+        let removed = containers.found.engine.drop_layers(&layers.volume).await;
+        if !self.kill.is_cancelled() {
+            self.forget_layers(&layers.folder).await;
+        }
+        removed.err().map(|error| error.to_string())
+    }
+
+    async fn forget_layers(&self, folder: &Path) {
+        let gone = folder.to_owned();
+        let removed = tokio::task::spawn_blocking(move || remove_tree(&gone)).await;
+        if let Ok(Err(error)) = removed {
+            let text = format!("can not remove {}: {error}", folder.display());
+            self.say(None, Level::Warning, &text);
+        }
+    }
+
+    /// What the first step checks out, if it surely does, and nothing of the workflow comes before it or repeats it.
+    fn first_checkout(&self, definition: &StepsJob) -> Option<CheckoutRequest> {
+        let course = Course::of(definition);
+        let first = definition.steps.first()?;
+        let always = first.condition.text.is_none() && !first.background;
+        let mut others = course.steps().skip(1);
+        let is_hooked = [HookStage::Started, HookStage::Completed]
+            .into_iter()
+            .any(|stage| Hook::configured(stage, &self.run.options.runner_env).is_some());
+        if !always
+            || is_hooked
+            || !self.is_own_checkout(first)
+            || others.any(|(_, step)| self.is_own_checkout(step) || self.has_pre(step))
+        {
+            return None;
+        }
+        let StepKind::Uses { with, .. } = &first.kind else {
+            return None;
+        };
+        let with = match with {
+            None => IndexMap::new(),
+            Some(with) if is_literal(with) => self.evaluator(&self.server).string_map(with).ok()?,
+            Some(_) => return None,
+        };
+        let (request, _) = CheckoutRequest::from_inputs(&with).ok()?;
+        request.is_plain().then_some(request)
+    }
+
+    fn is_own_checkout(&self, step: &Step) -> bool {
+        let StepKind::Uses { uses, with } = &step.kind else {
+            return false;
+        };
+        self.checkout_as_written(with.as_ref()) == Whose::Own
+            && matches!(
+                self.resolve(None, &uses.value, Whose::Own),
+                Ok(Meaning::Checkout)
+            )
+    }
+
+    /// A checkout that comes again, in a workspace of layers: made beside it, and brought in by the container.
+    pub async fn check_out_again(&self, request: &CheckoutRequest) -> Result<Checkout, String> {
+        let workspace = &self.directories.workspace;
+        let dest = workspace::destination_in(&self.files, workspace, request.path.as_deref())
+            .map_err(|error| error.to_string())?;
+        let machine = self.boxed().ok_or("the job's container is gone")?;
+        let stage = self
+            .directories
+            .temp
+            .join(format!("_checkout_{}", uuid::Uuid::new_v4().simple()));
+        let replaced = self.replaced(&dest, request)?;
+        let made = {
+            let run = Arc::clone(&self.run);
+            let target = self.target();
+            let (request, stage) = (request.clone(), stage.clone());
+            let request = CheckoutRequest {
+                path: None,
+                spare: Vec::new(),
+                ..request
+            };
+            tokio::task::spawn_blocking(move || {
+                std::fs::create_dir_all(&stage).map_err(|error| error.to_string())?;
+                let snapshot = run.snapshot()?;
+                let options = &run.options.workspace;
+                workspace::checkout(&snapshot, options, &request, &target, &stage)
+                    .map_err(|error| super::checkout::told(&error))
+            })
+        };
+        let made = made.await.map_err(|error| error.to_string())?;
+        let brought = match made {
+            Ok(checkout) => {
+                let (from, to) = (self.paths.inside(&stage), self.paths.inside(&dest));
+                let brought = machine.bring(&from, &to, replaced).await;
+                brought.map(|()| checkout).map_err(|error| {
+                    format!(
+                        "the checkout can not be brought to {}: {error}",
+                        to.display()
+                    )
+                })
+            }
+            Err(error) => Err(error),
+        };
+        // What stays goes with the job's folder.
+        drop(remove_tree(&stage));
+        brought
+    }
+
+    /// What a checkout takes away before it comes: everything, or what the last one brought.
+    fn replaced(
+        &self,
+        dest: &Path,
+        request: &CheckoutRequest,
+    ) -> Result<Option<Vec<PathBuf>>, String> {
+        let git = dest.join(".git");
+        if request.clean || !self.files.is_dir(&git) {
+            return Ok(None);
+        }
+        let index = self.files.real(&git.join("index"));
+        let mut names = match index {
+            Ok(index) => workspace::tracked_by(&index).map_err(|error| error.to_string())?,
+            Err(_) => Vec::new(),
+        };
+        names.push(".git".into());
+        Ok(Some(names))
+    }
+}
+
+/// What it stands for, whatever the contexts hold.
+fn is_literal(token: &Token) -> bool {
+    match &token.kind {
+        TokenKind::Expression(_) | TokenKind::Insert => false,
+        TokenKind::Sequence(items) => items.iter().all(is_literal),
+        TokenKind::Mapping(pairs) => pairs
+            .iter()
+            .all(|(name, value)| is_literal(name) && is_literal(value)),
+        _ => true,
+    }
+}
