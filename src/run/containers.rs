@@ -528,6 +528,7 @@ impl Job {
             }
             errors.extend(machine.close().await.err().map(|error| error.to_string()));
         }
+        errors.extend(self.reclaim_without_agent(&containers).await);
         if let Some(layers) = &containers.layers {
             errors.extend(self.drop_layers(&containers, layers).await);
         }
@@ -540,6 +541,19 @@ impl Job {
             errors.extend(failed.iter().map(ToString::to_string));
         }
         errors
+    }
+
+    /// What the container's user made and nobody inside could remove.
+    async fn reclaim_without_agent(&self, containers: &Containers) -> Option<String> {
+        let machine = containers.machine.as_ref()?;
+        if machine.has_agent() || nix::unistd::geteuid().is_root() {
+            return None;
+        }
+        let engine = &containers.found.engine;
+        let removed = engine
+            .reclaim(machine.image(), &self.directories.root)
+            .await;
+        removed.err().map(|error| error.to_string())
     }
 
     /// What the container's user made: removed where it is the job's, given to the user where it is the user's tree.

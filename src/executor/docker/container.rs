@@ -39,6 +39,7 @@ pub struct Start<'a> {
 pub struct Container {
     engine: Engine,
     id: String,
+    image: String,
     hand: Hand,
     env: Vec<(OsString, OsString)>,
     alpine: bool,
@@ -115,6 +116,7 @@ impl Start<'_> {
             Ok(agent) => Ok(Container {
                 engine: self.engine.clone(),
                 id,
+                image: self.spec.image.to_string(),
                 env: agent.hello.env.clone(),
                 alpine: agent.hello.alpine,
                 user: agent.hello.user,
@@ -150,6 +152,7 @@ impl Start<'_> {
         Ok(Container {
             engine: self.engine.clone(),
             id,
+            image: self.spec.image.to_string(),
             env,
             alpine,
             user,
@@ -181,6 +184,10 @@ impl Container {
     /// As `job.container.id` has it.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    pub fn image(&self) -> &str {
+        &self.image
     }
 
     /// What the engine, and not a job, gives every process.
@@ -312,7 +319,7 @@ impl Engine {
     }
 
     /// Returns when the container has ended.
-    async fn ended(&self, id: &str) {
+    pub(super) async fn ended(&self, id: &str) {
         let options = WaitContainerOptionsBuilder::new().condition("not-running");
         let mut ends = self.docker.wait_container(id, Some(options.build()));
         while let Some(Ok(_)) = ends.next().await {}

@@ -9,7 +9,11 @@ use bollard::query_parameters::{
     RemoveVolumeOptionsBuilder,
 };
 
+use indexmap::IndexMap;
+
+use super::create::{Bind, Network, Spec};
 use super::{DockerError, Engine, is_missing};
+use crate::plan::container::{ContainerOptions, ImageName};
 
 /// Names the run that something belongs to: its folder, which lives as long as the run does.
 pub const LABEL_RUN: &str = "lrun.run";
@@ -95,6 +99,7 @@ impl Engine {
             })
         };
         let mut swept = Swept::default();
+        let mut images = HashMap::new();
         let all = ListContainersOptionsBuilder::new()
             .all(true)
             .filters(&filters);
@@ -102,6 +107,8 @@ impl Engine {
             if let (true, Some(id)) = (dead(&container.labels), &container.id) {
                 self.remove_container(id).await?;
                 swept.containers += 1;
+                let mark = container.labels.and_then(|mut it| it.remove(LABEL_RUN));
+                images.extend(mark.zip(container.image_id));
             }
         }
         let all = ListNetworksOptionsBuilder::new().filters(&filters);
@@ -119,7 +126,60 @@ impl Engine {
                 swept.volumes += 1;
             }
         }
+        for (mark, image) in images {
+            self.reclaim(&image, &Path::new(&mark).with_extension(""))
+                .await?;
+        }
         Ok(swept)
+    }
+
+    /// Removes a run's folder, also with files of other users in it: those take a container, of an image that is here.
+    pub async fn reclaim(&self, image: &str, folder: &Path) -> Result<(), DockerError> {
+        use std::os::unix::fs::MetadataExt as _;
+        let user = nix::unistd::geteuid();
+        let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
+            return Ok(());
+        };
+        let is_own = std::fs::symlink_metadata(folder)
+            .is_ok_and(|about| about.is_dir() && about.uid() == user.as_raw());
+        if user.is_root() || !is_own || std::fs::remove_dir_all(folder).is_ok() {
+            return Ok(());
+        }
+        let left = Path::new("/left").join(name).display().to_string();
+        let spec = Spec {
+            image: ImageName::new(image),
+            name: format!("lrun_tidy_{}", uuid::Uuid::new_v4().simple()),
+            labels: vec![
+                (
+                    LABEL_RUN.to_owned(),
+                    folder.with_extension("alive").display().to_string(),
+                ),
+                (LABEL_HOST.to_owned(), here()),
+            ],
+            workdir: Some("/".to_owned()),
+            network: Network::Named("none".to_owned()),
+            ports: Vec::new(),
+            options: ContainerOptions {
+                user: Some("0:0".to_owned()),
+                ..ContainerOptions::default()
+            },
+            env: Vec::new(),
+            binds: vec![Bind {
+                source: parent.to_owned(),
+                target: "/left".to_owned(),
+                read_only: false,
+            }],
+            volumes: Vec::new(),
+            entrypoint: Some(vec!["rm".to_owned()]),
+            command: Some(vec!["-rf".to_owned(), left]),
+        };
+        let id = self.create(&spec, &IndexMap::new()).await?;
+        let done = self.docker.start_container(&id, None).await;
+        if done.is_ok() {
+            self.ended(&id).await;
+        }
+        self.remove_container(&id).await?;
+        Ok(done?)
     }
 
     /// How many containers, networks and volumes the runs of a repository have in the engine.
