@@ -238,6 +238,11 @@ impl Engine {
     }
 
     /// The network of a container that asks for none.
+    /// Nobody but lrun may run the health checks of its containers.
+    pub(super) fn leaves_checks(&self) -> bool {
+        self.name == "Podman"
+    }
+
     pub(super) fn default_network(&self) -> &'static str {
         if self.name == "Podman" {
             "podman"

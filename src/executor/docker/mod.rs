@@ -9,6 +9,7 @@ mod container;
 mod create;
 mod engine;
 mod exec;
+mod health;
 mod image;
 mod overlay;
 mod service;

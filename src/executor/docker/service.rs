@@ -7,6 +7,7 @@ use bollard::models::{HealthStatusEnum, NetworkCreateRequest};
 use indexmap::IndexMap;
 
 use super::create::Network;
+use super::health::{Check, Health};
 use super::{DockerError, Engine, Spec};
 
 /// First and longest pause between two looks at the health (SPEC J-30).
@@ -121,35 +122,29 @@ impl Services {
     ) -> Result<Vec<(String, String)>, DockerError> {
         let mut sick = Vec::new();
         for service in &self.running {
+            let mut look = Look::new(&self.engine, &service.id);
             let mut pause = PAUSES.0;
             loop {
-                let about = self
-                    .engine
-                    .docker
-                    .inspect_container(&service.id, None)
-                    .await?;
-                let state = about.state.unwrap_or_default();
-                let running = state.running.unwrap_or_default();
-                let health = state.health.and_then(|health| health.status);
+                let (running, health) = look.now().await?;
                 match health {
-                    Some(HealthStatusEnum::STARTING) if running => {
+                    Some(Health::Starting) if running => {
                         say(&format!(
                             "{} service is starting, waiting {} seconds before checking again.",
                             service.name,
                             pause.as_secs()
                         ));
-                        self.pause(&service.id, pause).await;
+                        look.pause(pause).await;
                         pause = (pause * 2).min(PAUSES.1);
                         continue;
                     }
-                    Some(HealthStatusEnum::UNHEALTHY | HealthStatusEnum::STARTING) => {
+                    Some(Health::Unhealthy | Health::Starting) => {
                         sick.push((service.name.clone(), self.engine.log(&service.id).await));
                     }
-                    Some(HealthStatusEnum::HEALTHY) => {
+                    Some(Health::Healthy) => {
                         say(&format!("{} service is healthy.", service.name));
                     }
                     // Without a check it is only said, with its log, that it is gone (SPEC J-28).
-                    _ if !running => {
+                    None if !running => {
                         let log = self.engine.log(&service.id).await;
                         say(&format!(
                             "the service {} is not running any more:\n{}",
@@ -157,29 +152,12 @@ impl Services {
                             log.trim_end()
                         ));
                     }
-                    _ => {}
+                    None => {}
                 }
                 break;
             }
         }
         Ok(sick)
-    }
-
-    /// Pauses, but no longer than until the health is known: GitHub's steps are the longest that is waited.
-    async fn pause(&self, id: &str, longest: Duration) {
-        let deadline = tokio::time::Instant::now() + longest;
-        while tokio::time::Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            let about = self.engine.docker.inspect_container(id, None).await;
-            let status = about
-                .ok()
-                .and_then(|about| about.state)
-                .and_then(|state| state.health)
-                .and_then(|health| health.status);
-            if status != Some(HealthStatusEnum::STARTING) {
-                return;
-            }
-        }
     }
 
     /// Stops and removes everything; gives the logs of the services and what went wrong (SPEC J-31).
@@ -192,5 +170,63 @@ impl Services {
         }
         errors.extend(self.engine.remove_network(&self.network).await.err());
         (logs, errors)
+    }
+}
+
+/// Looks at the health of one container.
+struct Look<'a> {
+    engine: &'a Engine,
+    id: &'a str,
+    /// Where lrun runs the check.
+    check: Option<Check>,
+    /// What that check said last.
+    said: Health,
+}
+
+impl<'a> Look<'a> {
+    fn new(engine: &'a Engine, id: &'a str) -> Self {
+        Self {
+            engine,
+            id,
+            check: None,
+            said: Health::Starting,
+        }
+    }
+
+    /// Whether it runs, and how it is, if it has a check.
+    async fn now(&mut self) -> Result<(bool, Option<Health>), DockerError> {
+        let about = self.engine.docker.inspect_container(self.id, None).await?;
+        let state = about.state.unwrap_or_default();
+        let running = state.running.unwrap_or_default();
+        let health = match state.health.and_then(|health| health.status) {
+            Some(HealthStatusEnum::STARTING) => Health::Starting,
+            Some(HealthStatusEnum::HEALTHY) => Health::Healthy,
+            Some(HealthStatusEnum::UNHEALTHY) => Health::Unhealthy,
+            _ => return Ok((running, None)),
+        };
+        if health != Health::Starting || !running || !self.engine.leaves_checks() {
+            return Ok((running, Some(health)));
+        }
+        let config = about.config.and_then(|config| config.healthcheck);
+        if self.check.is_none() {
+            let now = tokio::time::Instant::now();
+            self.check = config.and_then(|config| Check::of(&config, now));
+        }
+        if let (Some(check), Health::Starting) = (&mut self.check, self.said) {
+            self.said = check.look(self.engine, self.id).await?;
+        }
+        Ok((running, Some(self.said)))
+    }
+
+    /// Pauses, but no longer than until the health is known: GitHub's steps are the longest that is waited.
+    async fn pause(&mut self, longest: Duration) {
+        let deadline = tokio::time::Instant::now() + longest;
+        while tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            // What can not be asked now shows at the next look.
+            if !matches!(self.now().await, Ok((true, Some(Health::Starting)))) {
+                return;
+            }
+        }
     }
 }
