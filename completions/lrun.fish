@@ -26,6 +26,9 @@ host\t''"
 complete -c lrun -s p -l pull -d 'When to ask the registry for images: always, missing, never [default: missing]' -r -f -a "always\t''
 missing\t''
 never\t''"
+complete -c lrun -l keep -d 'Leave the machines of jobs to look into: failed, always, never [default: never]' -r -f -a "failed\t''
+always\t''
+never\t''"
 complete -c lrun -l network -d 'Docker network of jobs' -r
 complete -c lrun -l container-architecture -d 'Platform of images' -r
 complete -c lrun -l container-options -d 'More options for the containers of jobs' -r
@@ -56,6 +59,7 @@ complete -c lrun -l skip-unavailable -d 'Count legs that this machine cannot ser
 complete -c lrun -l locked -d 'Use only actions that the lock file pins'
 complete -c lrun -l insecure-secrets -d 'Accepted with a warning: secrets are masked all the same'
 complete -c lrun -l clean-env -d 'Give host steps PATH, HOME and LANG only, not your environment'
+complete -c lrun -s r -l reuse -d 'Go on in the machines of the last green run'
 complete -c lrun -l rebuild -d 'Build Docker actions every time'
 complete -c lrun -l privileged -d 'Run containers with all rights'
 complete -c lrun -s b -l bind -d 'The same as --workspace bind'

@@ -297,13 +297,13 @@ fn a_mistyped_variable_or_key_is_said() {
         "{error}"
     );
     let error = World::new()
-        .file("repo/lrun.toml", "reuse = true")
+        .file("repo/lrun.toml", "watch = true")
         .run("push")
         .unwrap_err();
     assert!(
         error
             .message
-            .ends_with("lrun.toml:1: `--reuse` is not built yet"),
+            .ends_with("lrun.toml:1: `--watch` is not built yet"),
         "{error}"
     );
 }

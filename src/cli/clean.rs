@@ -8,8 +8,7 @@ use serde_json::json;
 use super::environment::Environment;
 use super::error::CliError;
 use super::settings::Settings;
-use crate::executor::docker::{Cleaned, DockerError};
-use crate::run::is_dead;
+use crate::executor::docker::{Cleaned, DockerError, is_over};
 
 /// Cleans up; says what is gone, as text or as a JSON object.
 pub fn run(settings: &Settings, environment: &Environment) -> Result<String, CliError> {
@@ -20,7 +19,7 @@ pub fn run(settings: &Settings, environment: &Environment) -> Result<String, Cli
     let engine = runtime.block_on(async {
         let found = super::doctor::engine(environment).await;
         match found {
-            Ok(engine) => engine.clean(&is_dead).await.map(Some),
+            Ok(engine) => engine.clean(&is_over).await.map(Some),
             // Where no engine is, nothing of it is left.
             Err(_) => Ok(None),
         }
@@ -51,7 +50,7 @@ pub fn run(settings: &Settings, environment: &Environment) -> Result<String, Cli
     Ok(text)
 }
 
-/// Removes the folders of runs that are dead: those without a mark are of runs that had no containers, and are
+/// Removes the folders of runs that are over, kept ones too: those without a mark are of runs that had no containers, and are
 /// removed by their own watchdog.
 fn work_folders(work: &Path) -> usize {
     let entries = fs::read_dir(work).into_iter().flatten().flatten();
@@ -60,7 +59,7 @@ fn work_folders(work: &Path) -> usize {
             .is_some_and(|extension| extension == "alive")
     });
     let mut removed = 0;
-    for mark in marks.filter(|mark| is_dead(mark)) {
+    for mark in marks.filter(|mark| is_over(mark)) {
         let folder = mark.with_extension("");
         let gone = match fs::remove_dir_all(&folder) {
             Ok(()) => {

@@ -397,6 +397,8 @@ fn options(
         environments: settings.environments.clone(),
         groups: settings.data_dir.join("groups"),
         docker: settings.docker.clone(),
+        reuse: settings.reuse,
+        keep: settings.keep,
         offline: settings.offline,
     })
 }

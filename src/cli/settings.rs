@@ -10,8 +10,8 @@ use super::environment::Environment;
 use super::error::CliError;
 use super::sources::{Assignment, Sources};
 use super::{choice, values};
-use crate::run::DockerOptions;
 use crate::run::job_environment::Environments;
+use crate::run::{DockerOptions, Keep};
 
 pub use super::sources::Notice;
 pub use crate::plan::Content;
@@ -68,6 +68,9 @@ pub struct Settings {
     /// Files that stay out of workspaces unless git tracks them.
     pub private_files: Vec<PathBuf>,
     pub offline: bool,
+    /// `-r`.
+    pub reuse: bool,
+    pub keep: Keep,
     pub local_repositories: Vec<LocalRepository>,
     /// `--action-offline-mode`: what is cached counts, what is missing is fetched.
     pub action_offline: bool,
@@ -287,6 +290,12 @@ impl Settings {
         };
         self.docker = choice::docker(sources);
         self.offline = sources.is_on("offline");
+        self.reuse = sources.is_on("reuse");
+        self.keep = match sources.text("keep").as_deref() {
+            Some("failed") => Keep::Failed,
+            Some("always") => Keep::Always,
+            _ => Keep::Never,
+        };
         self.action_offline = sources.is_on("action-offline-mode");
         self.real_checkout = sources.is_on("no-skip-checkout");
         self.github_instance = sources.text("github-instance");

@@ -178,13 +178,13 @@ pub const FLAGS: &[Flag] = &[
     Flag::switch("rm", "Remove the containers of failed jobs")
         .under(Heading::Machines)
         .no_op("nothing stays behind"),
-    Flag::switch("reuse", "Keep the machines of green jobs for the next run")
+    Flag::switch("reuse", "Go on in the machines of the last green run")
         .short('r')
-        .under(Heading::Machines)
-        .later(),
-    Flag::switch("keep", "Keep the machines of failed jobs")
-        .under(Heading::Machines)
-        .later(),
+        .under(Heading::Machines),
+    Flag::scalar("keep", "WHICH", "Leave the machines of jobs to look into")
+        .default("never")
+        .choices(&["failed", "always", "never"])
+        .under(Heading::Machines),
     Flag::switch("rebuild", "Build Docker actions every time")
         .under(Heading::Machines),
     Flag::scalar("network", "NAME", "Docker network of jobs")

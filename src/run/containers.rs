@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use super::engine::Found;
 use super::ground::{Boxed, Ground};
 use super::job::Job;
+use super::keep::Fate;
 use super::layers::{Laid, Layers};
 use super::paths::{HOSTED_TOOLS, Kind};
 use super::step::millis;
@@ -41,6 +42,12 @@ pub(super) struct Containers {
 }
 
 impl Containers {
+    /// Names and ids.
+    pub fn services(&self) -> impl Iterator<Item = (&str, &str)> {
+        let running = self.services.iter().flat_map(|services| &services.running);
+        running.map(|service| (service.name.as_str(), service.id.as_str()))
+    }
+
     /// The network of lrun's own.
     pub fn network(&self) -> Option<String> {
         self.services
@@ -373,7 +380,7 @@ impl Job {
         let spec = Spec {
             image: boxed.image.clone(),
             name: container_name(&self.key.id, boxed),
-            labels: self.run.labels(),
+            labels: self.machine_labels(),
             workdir: Some(workspace.display().to_string()),
             network,
             ports: published(&container.ports)
@@ -393,6 +400,9 @@ impl Job {
             parts: containers.found.parts.as_ref(),
             folder: &folder,
         };
+        if let Some(machine) = self.resume(&start).await? {
+            return Ok(machine);
+        }
         let (machine, why) = start.start().await?;
         if let Some(why) = why {
             let text = format!("steps of {} take an exec each: {why}", self.key.id);
@@ -402,6 +412,31 @@ impl Job {
         }
         self.trust_workspace(&machine).await;
         Ok(machine)
+    }
+
+    /// The machine that an earlier run left.
+    async fn resume(&self, start: &Start<'_>) -> Result<Option<Container>, DockerError> {
+        let left = self
+            .slot
+            .as_ref()
+            .and_then(|slot| slot.container.as_deref());
+        let Some(left) = left else {
+            return Ok(None);
+        };
+        let Some(machine) = start.resume(left).await? else {
+            return Ok(None);
+        };
+        if let Network::Own { name, .. } = &start.spec.network {
+            machine.move_to(name).await?;
+        }
+        self.run.emitter.note(
+            Level::Notice,
+            format!(
+                "{} goes on in the machine that the last run with -r left",
+                self.key.key
+            ),
+        );
+        Ok(Some(machine))
     }
 
     /// Folders of this machine that the job's container sees.
@@ -507,10 +542,16 @@ impl Job {
         if is_step {
             self.emit(Some(&key), EventKind::StepStarted);
         }
-        let errors = match Arc::try_unwrap(containers) {
-            Ok(containers) => self.close_containers(containers, &key).await,
+        let errors = match (Arc::try_unwrap(containers), self.fate()) {
+            (Ok(containers), Fate::Stays) => self
+                .keep_containers(&containers)
+                .await
+                .err()
+                .into_iter()
+                .collect(),
+            (Ok(containers), fate) => self.close_containers(containers, fate, &key).await,
             // A step in the background still holds it; the next start removes it.
-            Err(_) => vec!["a step still runs in the containers".to_owned()],
+            (Err(_), _) => vec!["a step still runs in the containers".to_owned()],
         };
         for error in errors {
             self.say(is_step.then_some(&key), Level::Warning, &error);
@@ -520,15 +561,29 @@ impl Job {
         }
     }
 
-    async fn close_containers(&self, containers: Containers, key: &StepKey) -> Vec<String> {
+    async fn close_containers(
+        &mut self,
+        containers: Containers,
+        fate: Fate,
+        key: &StepKey,
+    ) -> Vec<String> {
         let mut errors = Vec::new();
-        if let Some(machine) = &containers.machine {
-            if let Err(error) = self.reclaim(machine, &containers).await {
-                errors.push(format!("files that the container made: {error}"));
+        match &containers.machine {
+            Some(machine) if fate == Fate::IsUsedAgain && machine.has_agent() => {
+                let network = containers
+                    .network()
+                    .filter(|_| containers.kind != Kind::Hosted);
+                errors.extend(self.leave_machine(machine, network.as_deref()).await.err());
             }
-            errors.extend(machine.close().await.err().map(|error| error.to_string()));
+            Some(machine) => {
+                if let Err(error) = self.reclaim(machine, &containers).await {
+                    errors.push(format!("files that the container made: {error}"));
+                }
+                errors.extend(machine.close().await.err().map(|error| error.to_string()));
+                errors.extend(self.reclaim_without_agent(&containers).await);
+            }
+            None => {}
         }
-        errors.extend(self.reclaim_without_agent(&containers).await);
         if let Some(layers) = &containers.layers {
             errors.extend(self.drop_layers(&containers, layers).await);
         }

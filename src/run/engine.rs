@@ -11,7 +11,7 @@ use super::Run;
 use crate::event::{EventKind, Level};
 use crate::executor::docker::agent::Parts;
 use crate::executor::docker::{
-    Engine, Image, LABEL_HOST, LABEL_REPO, LABEL_RUN, Pull, Seek, Wanted, here,
+    Engine, Image, LABEL_HOST, LABEL_REPO, LABEL_RUN, Mark, Pull, Seek, Wanted, here, is_dead,
 };
 use crate::plan::container::{ContainerOptions, ImageName};
 use crate::workflow::container::Credentials;
@@ -64,7 +64,7 @@ pub(super) struct Engines {
     found: OnceCell<Result<Found, String>>,
     images: Mutex<HashMap<String, Arc<Provided>>>,
     /// Held as long as the run lives: others see by it that what carries its name is in use.
-    lock: Mutex<Option<std::fs::File>>,
+    lock: Mutex<Option<Mark>>,
     /// It takes no workspace in layers.
     no_layers: AtomicBool,
 }
@@ -147,31 +147,43 @@ impl Run {
     }
 
     fn mark_alive(&self) -> std::io::Result<()> {
-        let path = self.mark();
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let file = std::fs::File::create(path)?;
-        file.lock()?;
+        let taken = Mark::take(&self.mark())?;
+        let (mark, _) = taken.ok_or_else(|| std::io::Error::other("somebody else holds it"))?;
         let mut lock = self
             .engines
             .lock
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *lock = Some(file);
+        *lock = Some(mark);
         Ok(())
     }
 
-    /// Takes the mark away: what is left of the run is nobody's.
+    /// Takes the mark away: what is left of the run is nobody's. Or leaves it, with what the user wants to find again.
     pub(super) fn mark_over(&self) {
-        let mut lock = self
+        let held = self
             .engines
             .lock
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if lock.take().is_some() {
-            // The next start removes one that stays.
-            drop(std::fs::remove_file(self.mark()));
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if !self.keeps_something() {
+            if let Some(mark) = held {
+                mark.end();
+            }
+            return;
+        }
+        let kept = match held {
+            Some(mark) => mark.keep(""),
+            // A run without an engine has only folders.
+            None => self.mark_alive().and_then(|()| {
+                let held = self.engines.lock.lock();
+                let held = held.unwrap_or_else(PoisonError::into_inner).take();
+                held.map_or(Ok(()), |mark| mark.keep(""))
+            }),
+        };
+        if let Err(error) = kept {
+            let text = format!("can not mark what is kept: {error}");
+            self.emitter.note(Level::Warning, text);
         }
     }
 
@@ -246,13 +258,5 @@ impl Run {
                 .map_err(|error| error.to_string())
         });
         provided.await.clone()
-    }
-}
-
-/// A run is dead when nobody holds its mark.
-pub fn is_dead(mark: &Path) -> bool {
-    match std::fs::File::open(mark) {
-        Ok(file) => file.try_lock().is_ok(),
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     }
 }

@@ -21,6 +21,7 @@ use super::ground::Ground;
 use super::hook::HookStage;
 use super::invocation::Invocation;
 use super::job_environment::{Address, JobEnvironment};
+use super::keep::Slot;
 use super::layers::Laid;
 use super::limit;
 use super::mask::Masker;
@@ -65,6 +66,10 @@ pub(super) struct Job {
     pub containers: Option<Arc<Containers>>,
     /// What runs JavaScript actions in its container.
     pub nodes: Arc<tokio::sync::Mutex<IndexMap<NodeVersion, PathBuf>>>,
+    /// Where its machine waits for the next run.
+    pub slot: Option<Slot>,
+    /// Its folder stays.
+    pub kept: bool,
     pub directories: Directories,
     pub paths: Paths,
     /// How its workspace is read from here.

@@ -72,7 +72,10 @@ impl Job {
         containers: &Containers,
         definition: &StepsJob,
     ) -> Option<(Layers, Laid)> {
-        if self.run.options.bind || containers.found.parts.is_none() || !self.run.lays_workspaces()
+        if self.run.options.bind
+            || self.slot.is_some()
+            || containers.found.parts.is_none()
+            || !self.run.lays_workspaces()
         {
             return None;
         }

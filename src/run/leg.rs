@@ -13,6 +13,7 @@ use super::context::Contexts;
 use super::ground::{self, Asked, Ground};
 use super::invocation::Invocation;
 use super::job::{Job, annotation_of, optional_minutes};
+use super::keep::Fate;
 use super::limit;
 use super::set_up::{self, SetUpError, set_up};
 use super::step::millis;
@@ -219,7 +220,8 @@ async fn on_machine(
     limits: Limits,
 ) -> (Conclusion, IndexMap<String, String>) {
     let masker = plan.run.masker.fork();
-    let mut job = match set_up(plan, key, definition, ground, &masker) {
+    let slot = plan.run.slot(key, ground).await;
+    let mut job = match set_up(plan, key, definition, ground, &masker, slot) {
         Ok(job) => job,
         Err(error) => {
             let found = match error {
@@ -289,6 +291,13 @@ async fn tear_down(plan: &LegPlan, key: &JobKey, job: &mut Job) {
             },
         );
     }
+    if !job.kept && job.fate() == Fate::Stays {
+        job.keep_folder();
+    }
+    if job.kept {
+        plan.run.watch_no_more(&job.tracking, &job.directories.root);
+        return;
+    }
     if plan.run.stop.kill.is_cancelled() {
         // At once: what may still be written there goes with the watchdog, when lrun is gone.
         return;
@@ -309,6 +318,7 @@ async fn tear_down(plan: &LegPlan, key: &JobKey, job: &mut Job) {
         ),
         Err(error) => plan.run.broken(&format!("the clean-up broke off: {error}")),
     }
+    job.end_slot();
     plan.run.watch_no_more(&job.tracking, &job.directories.root);
 }
 

@@ -49,6 +49,7 @@ mod inputs;
 mod invocation;
 mod job;
 pub mod job_environment;
+mod keep;
 mod layers;
 mod leg;
 pub mod limit;
@@ -74,7 +75,8 @@ mod uses;
 pub mod workflow_command;
 
 pub use context::{Contexts, Status};
-pub use engine::{DockerOptions, Rights, is_dead};
+pub use engine::{DockerOptions, Rights};
+pub use keep::Keep;
 pub use options::{Identity, Options, Selected};
 
 use concurrency::Groups;
@@ -102,6 +104,8 @@ pub struct Run {
     built: Mutex<HashSet<String>>,
     /// It was said that there is no engine.
     engine_missed: AtomicBool,
+    /// Something of a job stays.
+    keeps: AtomicBool,
     /// lrun itself failed somewhere: the run can not be a success.
     broken: AtomicBool,
     keys: Mutex<HashSet<JobKey>>,
@@ -201,6 +205,7 @@ pub async fn run(
         engines: engine::Engines::default(),
         built: Mutex::default(),
         engine_missed: AtomicBool::new(false),
+        keeps: AtomicBool::new(false),
         broken: AtomicBool::new(false),
         keys: Mutex::new(HashSet::new()),
         debug: step_debug(&options.secrets, &options.vars),
@@ -278,6 +283,11 @@ fn announce(run: &Run, work: &Work, names: &[Result<String, EvalError>]) {
     for note in &work.notes {
         let text = run.masker.mask(note).into_owned();
         run.emitter.note(Level::Notice, text);
+    }
+    if run.options.reuse {
+        let text =
+            "-r: jobs go on in the machines of the last green run; GitHub starts fresh each time";
+        run.emitter.note(Level::Notice, text.to_owned());
     }
     warn_of_limits(run, work);
     hint_at_token(run, work);
@@ -387,6 +397,7 @@ impl Run {
         work: &Work,
     ) -> Ended {
         if !self.stop.kill.is_cancelled()
+            && !self.keeps_something()
             && let Err(error) = std::fs::remove_dir_all(&self.options.directory)
             && error.kind() != std::io::ErrorKind::NotFound
         {

@@ -16,6 +16,7 @@ use crate::workspace;
 
 use super::engine::DockerOptions;
 use super::job_environment::Environments;
+use super::keep::Keep;
 
 /// Everything that holds for the whole run.
 #[derive(Debug)]
@@ -60,6 +61,10 @@ pub struct Options {
     pub environments: Environments,
     /// What the user says of containers.
     pub docker: DockerOptions,
+    /// `-r`: machines of green jobs wait for the next run.
+    pub reuse: bool,
+    /// `--keep`.
+    pub keep: Keep,
     /// `--offline`.
     pub offline: bool,
     /// Where the concurrency groups of all runs are kept.

@@ -13,6 +13,7 @@ use super::github;
 use super::ground::Ground;
 use super::job::Job;
 use super::job_environment::{JobEnvironment, merged, vars_value};
+use super::keep::Slot;
 use super::leg::LegPlan;
 use super::mask::Masker;
 use super::matcher::{self, Matchers};
@@ -45,10 +46,14 @@ pub(super) fn set_up(
     definition: &StepsJob,
     ground: &Ground,
     masker: &Masker,
+    slot: Option<Slot>,
 ) -> Result<Job, SetUpError> {
     let run = &plan.run;
     let tracking = format!("github_{}", uuid::Uuid::new_v4());
-    let root = run.next_directory();
+    let root = match &slot {
+        Some(slot) => slot.root.clone(),
+        None => run.next_directory(),
+    };
     // Before the first folder and the first process: what lrun can not end any more, the watchdog does.
     run.watch_over(&tracking, &root);
     let job = Directories::create(
@@ -78,7 +83,7 @@ pub(super) fn set_up(
     if job.is_err() {
         run.watch_no_more(&tracking, &root);
     }
-    job
+    job.map(|job| Job { slot, ..job })
 }
 
 fn prepare(
@@ -154,6 +159,8 @@ fn prepare(
         paths,
         files,
         laid: None,
+        slot: None,
+        kept: false,
         masker: masker.clone(),
         github,
         runner,

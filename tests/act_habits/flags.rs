@@ -4,6 +4,7 @@ use lrun::cli::command::CommandKind;
 use lrun::cli::settings::{Content, PendingKind, PlatformTarget, WorkflowChoice, Workspace};
 use lrun::cli::values::InputSource;
 use lrun::executor::docker::Pull;
+use lrun::run::Keep;
 
 use crate::world::{Row, row};
 
@@ -411,6 +412,14 @@ fn machines() -> Vec<Row> {
             })
             .warns("push", ".actrc:1: `-P ubuntu-latest` is not LABEL=IMAGE")
             .warns("push", ".actrc:2:"),
+        row("2: -r, --reuse")
+            .is("-r", |s| assert!(s.reuse))
+            .is("--reuse=false", |s| assert!(!s.reuse)),
+        row("2: --keep, of lrun's own")
+            .is("--keep failed", |s| assert_eq!(s.keep, Keep::Failed))
+            .is("--keep always", |s| assert_eq!(s.keep, Keep::Always))
+            .is("", |s| assert_eq!(s.keep, Keep::Never))
+            .fails("--keep sometimes", "failed"),
         row("2: --rm")
             .no_op("--rm", "--rm has no effect")
             .clean("--rm"),
@@ -554,15 +563,12 @@ fn remote() -> Vec<Row> {
 fn later() -> Vec<Row> {
     vec![
         row("2: a flag that is not built yet")
-            .file("repo/.actrc", "--keep\n--artifact-server-path /tmp/x\n-r\n")
-            .warns("push", ".actrc:1: `--keep` is not built yet")
+            .file("repo/.actrc", "--watch\n--artifact-server-path /tmp/x\n")
+            .warns("push", ".actrc:1: `--watch` is not built yet")
             .warns(
                 "push",
                 ".actrc:2: `--artifact-server-path` is not built yet",
             )
-            .warns("push", ".actrc:3: `--reuse` is not built yet")
-            .fails("-r", "`--reuse` is not built yet")
-            .fails("-w", "`--watch` is not built yet")
-            .fails("--keep", "not built yet"),
+            .fails("-w", "`--watch` is not built yet"),
     ]
 }

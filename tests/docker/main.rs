@@ -8,6 +8,7 @@ mod ends;
 #[expect(dead_code, reason = "these tests need a part of it")]
 mod events;
 mod jobs;
+mod kept;
 #[path = "../cli/lrun.rs"]
 #[expect(dead_code, reason = "these tests need a part of it")]
 mod lrun;
@@ -31,7 +32,13 @@ fn main() -> ExitCode {
     if let (Some(why), true) = (&missing, std::env::var_os("LRUN_TEST_DOCKER").is_some()) {
         panic!("{why}");
     }
-    let groups: [&[Test]; 4] = [machine::TESTS, jobs::TESTS, workspaces::TESTS, ends::TESTS];
+    let groups: [&[Test]; 5] = [
+        machine::TESTS,
+        jobs::TESTS,
+        workspaces::TESTS,
+        ends::TESTS,
+        kept::TESTS,
+    ];
     let trials = groups.into_iter().flatten().map(|(name, test)| {
         let test = *test;
         Trial::test(*name, move || {

@@ -327,6 +327,8 @@ fn options(place: &Path, root: &Path) -> Options {
             backend: Backend::Host,
             mappings: Vec::new(),
         },
+        reuse: false,
+        keep: lrun::run::Keep::Never,
         docker: DockerOptions::default(),
         offline: false,
         secrets: IndexMap::new(),

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bollard::container::LogOutput;
+use bollard::exec::StartExecOptions;
+use bollard::models::{ExecConfig, NetworkConnectRequest, NetworkDisconnectRequest};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, LogsOptionsBuilder, WaitContainerOptionsBuilder,
 };
@@ -39,6 +41,7 @@ pub struct Start<'a> {
 pub struct Container {
     engine: Engine,
     id: String,
+    name: String,
     image: String,
     hand: Hand,
     env: Vec<(OsString, OsString)>,
@@ -116,6 +119,7 @@ impl Start<'_> {
             Ok(agent) => Ok(Container {
                 engine: self.engine.clone(),
                 id,
+                name: self.spec.name.clone(),
                 image: self.spec.image.to_string(),
                 env: agent.hello.env.clone(),
                 alpine: agent.hello.alpine,
@@ -128,6 +132,57 @@ impl Start<'_> {
                 Err(Trouble::Agent(why))
             }
         }
+    }
+
+    /// Goes on in a container that stayed and runs: another agent is started beside its first process.
+    pub async fn resume(&self, id: &str) -> Result<Option<Container>, DockerError> {
+        let Some(parts) = self.parts else {
+            return Ok(None);
+        };
+        let docker = &self.engine.docker;
+        let about = match docker.inspect_container(id, None).await {
+            Err(error) if super::is_missing(&error) => return Ok(None),
+            about => about?,
+        };
+        if !about
+            .state
+            .and_then(|state| state.running)
+            .unwrap_or_default()
+        {
+            return Ok(None);
+        }
+        let post = Post::open(self.folder).map_err(DockerError::Agent)?;
+        let mut command = parts.command.clone();
+        command.push(format!("{FOLDER}/run/agent.sock"));
+        let config = ExecConfig {
+            cmd: Some(command),
+            ..ExecConfig::default()
+        };
+        let exec = docker.create_exec(id, config).await?;
+        let detached = StartExecOptions {
+            detach: true,
+            ..StartExecOptions::default()
+        };
+        docker.start_exec(&exec.id, Some(detached)).await?;
+        let agent = tokio::time::timeout(PATIENCE, post.accept())
+            .await
+            .map_err(|_| DockerError::NoAnswer)?
+            .map_err(DockerError::Agent)?;
+        Ok(Some(Container {
+            engine: self.engine.clone(),
+            id: id.to_owned(),
+            name: about
+                .name
+                .unwrap_or_default()
+                .trim_start_matches('/')
+                .to_owned(),
+            image: self.spec.image.to_string(),
+            env: agent.hello.env.clone(),
+            alpine: agent.hello.alpine,
+            user: agent.hello.user,
+            hand: Hand::Agent(agent),
+            graces: Graces::default(),
+        }))
     }
 
     /// A container that only waits, as the runner starts it (SPEC J-24).
@@ -152,6 +207,7 @@ impl Start<'_> {
         Ok(Container {
             engine: self.engine.clone(),
             id,
+            name: self.spec.name.clone(),
             image: self.spec.image.to_string(),
             env,
             alpine,
@@ -186,6 +242,10 @@ impl Container {
         &self.id
     }
 
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     pub fn image(&self) -> &str {
         &self.image
     }
@@ -207,6 +267,50 @@ impl Container {
     /// The number of the user that its commands run as.
     pub fn user(&self) -> u32 {
         self.user
+    }
+
+    /// Lets it run on when this run ends.
+    pub async fn stay(&self) -> Result<(), DockerError> {
+        match &self.hand {
+            Hand::Agent(agent) => agent.stay().await.map_err(DockerError::Agent),
+            Hand::Execs(_) => Ok(()),
+        }
+    }
+
+    /// Puts it into a network, and takes it out of all others of lrun's.
+    pub async fn move_to(&self, network: &str) -> Result<(), DockerError> {
+        let docker = &self.engine.docker;
+        let about = docker.inspect_container(&self.id, None).await?;
+        let networks = about
+            .network_settings
+            .and_then(|settings| settings.networks);
+        for name in networks.unwrap_or_default().into_keys() {
+            if name.starts_with("github_network_") {
+                let request = NetworkDisconnectRequest {
+                    container: self.id.clone(),
+                    force: Some(true),
+                };
+                docker.disconnect_network(&name, request).await?;
+            }
+        }
+        let request = NetworkConnectRequest {
+            container: self.id.clone(),
+            ..NetworkConnectRequest::default()
+        };
+        Ok(docker.connect_network(network, request).await?)
+    }
+
+    /// Takes it out of a network that is to go.
+    pub async fn leave(&self, network: &str) -> Result<(), DockerError> {
+        let request = NetworkDisconnectRequest {
+            container: self.id.clone(),
+            force: Some(true),
+        };
+        Ok(self
+            .engine
+            .docker
+            .disconnect_network(network, request)
+            .await?)
     }
 
     /// Lets a port of its loopback lead to an address.
@@ -300,6 +404,16 @@ impl Machine for Container {
 }
 
 impl Engine {
+    /// Whether a container runs.
+    pub async fn runs(&self, id: &str) -> bool {
+        let about = self.docker.inspect_container(id, None).await;
+        about
+            .ok()
+            .and_then(|about| about.state)
+            .and_then(|state| state.running)
+            .unwrap_or_default()
+    }
+
     /// Makes a container; gives its id.
     pub(super) async fn create(
         &self,

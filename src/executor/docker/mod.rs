@@ -11,6 +11,7 @@ mod engine;
 mod exec;
 mod health;
 mod image;
+mod mark;
 mod overlay;
 mod service;
 mod sweep;
@@ -20,10 +21,13 @@ pub use container::{Container, Start};
 pub use create::{Bind, Network, Spec};
 pub use engine::{Engine, NoEngine, Seek};
 pub use image::{Image, Layer, Pull, Wanted};
+pub use mark::{Mark, is_dead, is_over};
 pub use overlay::Overlay;
 pub use service::{Service, ServiceSpec, Services};
 pub(crate) use sweep::sweep_after;
-pub use sweep::{Cleaned, LABEL_HOST, LABEL_KEPT, LABEL_REPO, LABEL_RUN, LABEL_TOOLS, Swept, here};
+pub use sweep::{
+    Cleaned, LABEL_HOST, LABEL_REPO, LABEL_REUSE, LABEL_RUN, LABEL_TOOLS, Swept, here,
+};
 
 /// Why the engine did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]

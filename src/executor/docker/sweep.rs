@@ -21,8 +21,8 @@ pub const LABEL_RUN: &str = "lrun.run";
 pub const LABEL_HOST: &str = "lrun.host";
 /// Names the repository.
 pub const LABEL_REPO: &str = "lrun.repo";
-/// Something that a later run goes on with (`-r`, `--keep`): only `lrun clean` takes it.
-pub const LABEL_KEPT: &str = "lrun.kept";
+/// A machine that later runs go on with (`-r`); its mark is its own, and says whether it is to stay.
+pub const LABEL_REUSE: &str = "lrun.reuse";
 
 /// A volume of tools: only `lrun clean` takes it.
 pub const LABEL_TOOLS: &str = "lrun.tools";
@@ -95,7 +95,7 @@ impl Engine {
         let dead = |labels: &Option<HashMap<String, String>>| {
             labels.as_ref().is_some_and(|labels| {
                 let run = labels.get(LABEL_RUN);
-                run.is_some_and(|run| is_dead(Path::new(run))) && !labels.contains_key(LABEL_KEPT)
+                run.is_some_and(|run| is_dead(Path::new(run)))
             })
         };
         let mut swept = Swept::default();
@@ -206,7 +206,7 @@ impl Engine {
     }
 
     /// With its anonymous volumes; one that is gone is fine.
-    pub(super) async fn remove_container(&self, id: &str) -> Result<(), DockerError> {
+    pub async fn remove_container(&self, id: &str) -> Result<(), DockerError> {
         let options = RemoveContainerOptionsBuilder::new().force(true).v(true);
         let removed = self
             .docker
@@ -273,8 +273,8 @@ pub fn here() -> String {
 
 /// What the watchdog does for a run that died: removes what carries its mark, and the mark.
 pub(crate) fn sweep_after(address: &str, mark: &Path) {
-    // A run that ended well took its mark away.
-    if !mark.exists() {
+    // A run that ended well took its mark away, or kept it.
+    if !mark.exists() || !super::is_dead(mark) {
         return;
     }
     let runtime = tokio::runtime::Builder::new_current_thread()

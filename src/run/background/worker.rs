@@ -103,6 +103,8 @@ impl Job {
             directories: self.directories.clone(),
             files: self.files.clone(),
             laid: None,
+            slot: None,
+            kept: false,
             masker: self.masker.clone(),
             server: self.server.clone(),
             github: self.github.clone(),

@@ -30,6 +30,8 @@ impl Post {
     pub fn open(folder: &Path) -> io::Result<Self> {
         use std::os::unix::fs::PermissionsExt as _;
         let path = folder.join("agent.sock");
+        // Of the run before, in a machine that is used again.
+        drop(std::fs::remove_file(&path));
         let listener = UnixListener::bind(&path)?;
         // The container's user is seldom this one.
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666))?;
@@ -222,6 +224,12 @@ impl Agent {
             replaced,
         };
         self.order(id, &request).await
+    }
+
+    /// Lets the container go on when this connection ends.
+    pub async fn stay(&self) -> io::Result<()> {
+        let id = self.next();
+        self.order(id, &Request::Stay { id }).await
     }
 
     async fn order(&self, id: u32, request: &Request) -> io::Result<()> {

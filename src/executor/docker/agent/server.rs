@@ -7,10 +7,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::{ExitCode, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
@@ -34,17 +35,31 @@ fn work(mut args: impl Iterator<Item = OsString>) -> io::Result<()> {
     let socket = args
         .next()
         .ok_or_else(|| io::Error::other("the agent needs the path of its socket"))?;
+    // Of every thread: a signal that one of them takes is lost.
+    ends().thread_block()?;
     let server = Arc::new(Server {
         stream: UnixStream::connect(socket)?,
         sending: Mutex::new(()),
         children: Mutex::default(),
         groups: Mutex::default(),
-        born: Condvar::new(),
+        stays: AtomicBool::new(false),
     });
     server.reply(&Reply::Hello(hello()))?;
     let reaper = Arc::clone(&server);
-    std::thread::spawn(move || reaper.reap());
-    server.serve()
+    let reaping = std::thread::spawn(move || reaper.reap());
+    server.serve()?;
+    if server.stays.load(Ordering::Relaxed) {
+        // The container is somebody's still; its first process collects what ends in it.
+        return reaping.join().map_err(|_| io::ErrorKind::Other.into());
+    }
+    Ok(())
+}
+
+/// The signal that a child has ended. Processes that are started get an empty mask again.
+fn ends() -> SigSet {
+    let mut set = SigSet::empty();
+    set.add(Signal::SIGCHLD);
+    set
 }
 
 fn hello() -> Hello {
@@ -70,7 +85,8 @@ struct Server {
     children: Mutex<HashMap<i32, u32>>,
     /// Process groups by request; one may outlive the process that it is named after.
     groups: Mutex<HashMap<u32, i32>>,
-    born: Condvar,
+    /// It goes on when nobody asks any more.
+    stays: AtomicBool,
 }
 
 impl Server {
@@ -104,6 +120,10 @@ impl Server {
                     to,
                     replaced,
                 }) => self.done(id, folders::bring(&from, &to, replaced.as_deref()))?,
+                Some(Request::Stay { id }) => {
+                    self.stays.store(true, Ordering::Relaxed);
+                    self.done(id, Ok(()))?;
+                }
                 None => return Err(io::ErrorKind::InvalidData.into()),
             }
         }
@@ -143,7 +163,6 @@ impl Server {
                 Ok(process) => {
                     children.insert(process, id);
                     self.groups().insert(id, process);
-                    self.born.notify_one();
                     Reply::Started { id }
                 }
                 Err(error) => Reply::Refused {
@@ -164,6 +183,7 @@ impl Server {
 
     /// Collects every process that ends, those that others left behind too.
     fn reap(&self) {
+        let ends = ends();
         loop {
             let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
             match waitid(Id::All, peek) {
@@ -182,18 +202,14 @@ impl Server {
                         Ok(WaitStatus::Signaled(_, signal, _)) => Ending::Signalled(signal as i32),
                         _ => Ending::Exited(-1),
                     };
-                    if self.reply(&Reply::Exited { id, ending }).is_err() {
+                    let told = self.reply(&Reply::Exited { id, ending });
+                    if told.is_err() && !self.stays.load(Ordering::Relaxed) {
                         return;
                     }
                 }
                 Err(Errno::EINTR) => {}
-                // No child: nothing can end before the next one is born.
-                Err(_) => {
-                    let children = self.children();
-                    if children.is_empty() {
-                        drop(self.born.wait(children));
-                    }
-                }
+                // No child, its own or an orphan's: the next one's end is a signal, kept for whoever waits.
+                Err(_) => drop(ends.wait()),
             }
         }
     }

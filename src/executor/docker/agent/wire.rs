@@ -48,6 +48,8 @@ pub(super) enum Request {
         to: PathBuf,
         replaced: Option<Vec<PathBuf>>,
     },
+    /// The container outlives the connection.
+    Stay { id: u32 },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -242,6 +244,9 @@ impl Request {
                     out.text(name);
                 }
             }
+            Self::Stay { id } => {
+                out.number(8).number(*id);
+            }
         }
         out.0
     }
@@ -300,6 +305,7 @@ impl Request {
                     replaced: some.then_some(names),
                 }
             }
+            8 => Self::Stay { id },
             _ => return None,
         })
     }
