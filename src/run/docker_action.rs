@@ -405,9 +405,16 @@ impl Job {
                 );
             }
         };
-        let built = found.engine.build(&recipe, &image, &say).await;
+        let env = &self.run.options.runner_env;
+        let built = found.engine.build(&recipe, &image, env, &say).await;
         self.emit(Some(stage.key), EventKind::GroupEnded);
-        built.map_err(|error| error.to_string())?;
+        // The folder may be a copy that nobody else knows.
+        let own = match &run.image {
+            DockerImage::Built(own) => own.folder.display().to_string(),
+            DockerImage::Named(_) => String::new(),
+        };
+        let copied = recipe.folder.display().to_string();
+        built.map_err(|error| error.to_string().replace(&copied, &own))?;
         self.run.is_first_build(&image);
         Ok(image)
     }

@@ -24,6 +24,7 @@ pub const TESTS: &[Test] = &[
         "jobs::a_docker_action_is_built_once_and_runs_its_stages",
         docker_action,
     ),
+    ("jobs::a_dockerfile_for_buildkit_is_built", buildkit),
     ("jobs::an_image_is_a_step", image_step),
     ("jobs::javascript_actions_run_on_the_images_node", node),
     ("jobs::an_empty_image_means_this_machine", empty_image),
@@ -275,6 +276,55 @@ jobs:
         let again = passes(&lrun);
         assert!(!built(&again), "{}", again.text());
     }
+}
+
+fn buildkit() {
+    let workflow = "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: ./kit
+";
+    let dockerfile = |image: &str, script: &str| {
+        format!(
+            "FROM {image}\nRUN --mount=type=tmpfs,target=/scratch {script}\nCMD [\"cat\", \"/made\"]\n"
+        )
+    };
+    let good = dockerfile(&tiny(), "touch /scratch/x && echo mounted > /made");
+    let lrun = on_base(workflow)
+        .file("kit/action.yml", "runs: {using: docker, image: Dockerfile}")
+        .file("kit/Dockerfile", &good)
+        .commit();
+    let events = passes(&lrun);
+    assert_eq!(
+        events.lines("a").last(),
+        Some(&"mounted"),
+        "{}",
+        events.text()
+    );
+    let lrun = lrun
+        .file("kit/Dockerfile", &dockerfile(&tiny(), "exit 7"))
+        .commit_as("bad");
+    let events = lrun.events();
+    assert_eq!(events.code, Some(1));
+    let errors = events.annotations("error").join("\n");
+    assert!(
+        errors.contains("/kit/Dockerfile:2 can not be built: 'RUN --mount' takes BuildKit")
+            && errors.contains("exit code: 7"),
+        "{errors}"
+    );
+    // Without docker's own client.
+    let tools = lrun.scratch().join("tools");
+    std::fs::create_dir(&tools).unwrap();
+    std::os::unix::fs::symlink("/usr/bin/git", tools.join("git")).unwrap();
+    let lrun = lrun
+        .file("kit/Dockerfile", &dockerfile(&tiny(), "exit 8"))
+        .commit_as("worse");
+    let events = lrun.env("PATH", tools.to_str().unwrap()).events();
+    let errors = events.annotations("error").join("\n");
+    assert!(errors.contains("install it with buildx"), "{errors}");
 }
 
 fn image_step() {

@@ -1,6 +1,7 @@
 //! Images of Docker actions: built once for each content.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,10 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use ignore::WalkBuilder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
+use super::buildkit::{Client, needs_buildkit};
 use super::sweep::LABEL_TOOLS;
 use super::{DockerError, Engine};
 use crate::plan::container::ImageName;
@@ -112,13 +115,20 @@ impl Recipe {
 }
 
 impl Engine {
-    /// Builds an image and tells each line of the log.
+    /// Builds an image and tells each line of the log; `env` is lrun's own environment.
     pub async fn build(
         &self,
         recipe: &Recipe,
         image: &ImageName,
+        env: &IndexMap<OsString, OsString>,
         say: &(dyn Fn(&str) + Sync),
     ) -> Result<(), DockerError> {
+        let text = fs::read_to_string(recipe.folder.join(&recipe.dockerfile)).unwrap_or_default();
+        // Podman's builder is none of Docker's, and knows all this.
+        if let Some(why) = needs_buildkit(&text).filter(|_| self.name == "Docker") {
+            let client = Client { engine: self, env };
+            return client.build(recipe, image, why, say).await;
+        }
         let file = |source: io::Error| DockerError::File {
             path: recipe.folder.display().to_string(),
             source,

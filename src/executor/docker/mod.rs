@@ -5,6 +5,7 @@
 
 pub mod agent;
 mod build;
+mod buildkit;
 mod container;
 mod create;
 mod engine;
