@@ -7,7 +7,7 @@
 //!   plan                                                  deciding (pure)
 //!   workflow                                              reading  (pure)
 //!   expr                                                  language (pure)
-//!   event   diagnostic   files                            shared words (data; how files are read)
+//!   event   diagnostic                                    shared words (pure data)
 //! ```
 //!
 //! A room imports only from lower floors; rooms on one floor are strangers.
@@ -15,7 +15,6 @@
 
 pub mod diagnostic;
 pub mod event;
-pub mod files;
 
 pub mod expr;
 

@@ -7,7 +7,6 @@ use indexmap::IndexMap;
 
 use super::definitions::{ACTION, STEP_CONDITION};
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
-use crate::files::{Disk, Files};
 use crate::workflow::converter::Converter;
 use crate::workflow::parse::checked_tree;
 use crate::workflow::schema::Contexts;
@@ -100,16 +99,14 @@ pub struct DockerRuns {
 
 /// The file that describes the action of a folder (SPEC A-3): a manifest, or a bare Dockerfile.
 pub fn find_manifest(folder: &Path) -> Option<PathBuf> {
-    find_manifest_in(&Disk, folder)
-}
-
-/// The same among other files; where it lies on this machine.
-pub fn find_manifest_in(files: &dyn Files, folder: &Path) -> Option<PathBuf> {
-    ["action.yml", "action.yaml", "Dockerfile", "dockerfile"]
+    MANIFESTS
         .iter()
-        .filter_map(|name| files.real(&folder.join(name)).ok())
+        .map(|name| folder.join(name))
         .find(|path| path.is_file())
 }
+
+/// The names of such files; the first that is there counts.
+pub const MANIFESTS: [&str; 4] = ["action.yml", "action.yaml", "Dockerfile", "dockerfile"];
 
 impl Manifest {
     /// Of a folder with nothing but a Dockerfile.

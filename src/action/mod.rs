@@ -18,8 +18,8 @@ mod remote_walk;
 pub use fetch::{Announce, Counts, Fetched, Network};
 pub use fetch_error::{FetchError, TokenFate};
 pub use manifest::{
-    ActionInput, ActionOutput, DockerRuns, Manifest, NodeRuns, NodeVersion, Runs, find_manifest,
-    find_manifest_in, read_manifest,
+    ActionInput, ActionOutput, DockerRuns, MANIFESTS, Manifest, NodeRuns, NodeVersion, Runs,
+    find_manifest, read_manifest,
 };
 pub use node_download::{NodeDownload, NodeDownloadError};
 pub use reference::{Reference, ReferenceError, WorkflowReference};

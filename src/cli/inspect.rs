@@ -291,7 +291,8 @@ impl Context for RepositoryContext {
 
     fn call(&self, function: &str, args: &[Value]) -> Result<Value, String> {
         if function.eq_ignore_ascii_case("hashFiles") {
-            return hash_files(&crate::files::Disk, &self.root, args).map(Value::string);
+            let args: Vec<String> = args.iter().map(|arg| arg.to_text().to_string()).collect();
+            return hash_files(&self.root, &args).map(Value::string);
         }
         Err(format!("Unrecognized function: '{function}'"))
     }

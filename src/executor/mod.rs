@@ -4,6 +4,7 @@
 
 pub mod docker;
 pub mod fake;
+pub mod files;
 pub mod find;
 mod follow;
 mod group;

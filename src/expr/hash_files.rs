@@ -1,5 +1,6 @@
 //! `hashFiles`: one digest over all files that patterns match (SPEC 2.6).
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
@@ -8,15 +9,13 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 
 use super::glob::{self, Pattern};
-use super::value::Value;
-use crate::files::Files;
 
 const TIMEOUT: Duration = Duration::from_mins(2);
 const FOLLOW: &str = "--follow-symbolic-links";
 
 /// Hashes the files of a workspace; the arguments are those of the call, the error its message.
-pub fn hash_files(files: &dyn Files, workspace: &Path, args: &[Value]) -> Result<String, String> {
-    let mut args: Vec<_> = args.iter().map(Value::to_text).collect();
+pub fn hash_files(workspace: &Path, args: &[String]) -> Result<String, String> {
+    let mut args = args.to_vec();
     let mut follow = false;
     if let Some(first) = args.first().filter(|first| first.starts_with("--")) {
         if !first.eq_ignore_ascii_case(FOLLOW) {
@@ -39,7 +38,6 @@ pub fn hash_files(files: &dyn Files, workspace: &Path, args: &[Value]) -> Result
     let patterns = glob::read(&args.join("\n"), &workspace_parts, &parts_of(&home))
         .map_err(|why| failed(&why))?;
     let mut search = Search {
-        files,
         patterns,
         workspace: workspace_parts,
         follow,
@@ -75,8 +73,7 @@ fn path_of(parts: &[String]) -> PathBuf {
     PathBuf::from(format!("{root}{}", parts.join("/")))
 }
 
-struct Search<'a> {
-    files: &'a dyn Files,
+struct Search {
     patterns: Vec<Pattern>,
     workspace: Vec<String>,
     follow: bool,
@@ -94,12 +91,12 @@ struct Item {
     level: usize,
 }
 
-impl Search<'_> {
+impl Search {
     fn run(&mut self) -> io::Result<()> {
         let mut stack = Vec::new();
         for parts in glob::search_paths(&self.patterns).into_iter().rev() {
             let path = path_of(&parts);
-            match self.files.symlink_metadata(&path) {
+            match path.symlink_metadata() {
                 Ok(_) => stack.push(Item {
                     path,
                     parts,
@@ -126,9 +123,9 @@ impl Search<'_> {
             return Ok(());
         }
         let metadata = if self.follow {
-            self.files.metadata(&item.path)
+            fs::metadata(&item.path)
         } else {
-            self.files.symlink_metadata(&item.path)
+            fs::symlink_metadata(&item.path)
         };
         // Gone, or a link to nothing.
         let Ok(metadata) = metadata else {
@@ -139,7 +136,7 @@ impl Search<'_> {
                 return Ok(());
             }
             if found.directory || descends {
-                self.push_children(item, stack)?;
+                push_children(item, stack)?;
             }
             return Ok(());
         }
@@ -151,7 +148,7 @@ impl Search<'_> {
 
     /// Whether this directory is not one of those that lead to it.
     fn enter(&mut self, item: &Item) -> io::Result<bool> {
-        let real = self.files.canonicalize(&item.path)?;
+        let real = fs::canonicalize(&item.path)?;
         self.chain.truncate(item.level);
         if self.chain.contains(&real) {
             return Ok(false);
@@ -163,10 +160,10 @@ impl Search<'_> {
     fn hash(&mut self, item: &Item) -> io::Result<()> {
         let inside =
             item.parts.len() > self.workspace.len() && item.parts.starts_with(&self.workspace);
-        if !inside || !self.files.is_file(&item.path) {
+        if !inside || !fs::metadata(&item.path).is_ok_and(|target| target.is_file()) {
             return Ok(());
         }
-        let mut file = fs::File::open(self.files.real(&item.path)?)?;
+        let mut file = fs::File::open(&item.path)?;
         let mut one = Sha256::new();
         let mut buffer = vec![0; 64 * 1024];
         loop {
@@ -179,22 +176,24 @@ impl Search<'_> {
         self.digest.get_or_insert_default().update(one.finalize());
         Ok(())
     }
+}
 
-    /// Children go on the stack in reverse, so that they come off it by name.
-    fn push_children(&self, item: &Item, stack: &mut Vec<Item>) -> io::Result<()> {
-        let mut names = self.files.names(&item.path)?;
-        names.sort_unstable_by(|a, b| b.as_encoded_bytes().cmp(a.as_encoded_bytes()));
-        for name in names {
-            let mut parts = item.parts.clone();
-            parts.push(name.to_string_lossy().into_owned());
-            stack.push(Item {
-                path: item.path.join(&name),
-                parts,
-                level: item.level + 1,
-            });
-        }
-        Ok(())
+/// Children go on the stack in reverse, so that they come off it by name.
+fn push_children(item: &Item, stack: &mut Vec<Item>) -> io::Result<()> {
+    let mut names: Vec<OsString> = fs::read_dir(&item.path)?
+        .map(|entry| Ok(entry?.file_name()))
+        .collect::<io::Result<_>>()?;
+    names.sort_unstable_by(|a, b| b.as_encoded_bytes().cmp(a.as_encoded_bytes()));
+    for name in names {
+        let mut parts = item.parts.clone();
+        parts.push(name.to_string_lossy().into_owned());
+        stack.push(Item {
+            path: item.path.join(&name),
+            parts,
+            level: item.level + 1,
+        });
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::hash_files;
-use crate::expr::Value;
 
 fn workspace(files: &[(&str, &str)]) -> TempDir {
     let folder = TempDir::new().unwrap();
@@ -29,8 +28,8 @@ fn digest(contents: &[&str]) -> String {
 }
 
 fn hash(folder: &Path, patterns: &[&str]) -> Result<String, String> {
-    let args: Vec<Value> = patterns.iter().map(|text| Value::string(*text)).collect();
-    hash_files(&crate::files::Disk, folder, &args)
+    let args: Vec<String> = patterns.iter().map(|text| (*text).to_owned()).collect();
+    hash_files(folder, &args)
 }
 
 #[test]

@@ -33,10 +33,12 @@ impl Job {
             return self.end_checkout(prepared, laid.checkout, survives);
         }
         request.spare = self.mounted();
-        if let Some(containers) = self.containers.clone()
-            && containers.layers.is_some()
-        {
-            return match self.check_out_again(&request).await {
+        if !self.run.options.bind && self.boxed().is_some_and(|machine| machine.has_agent()) {
+            let made = tokio::select! {
+                made = self.check_out_inside(&request) => made,
+                () = self.kill.cancelled() => return Worked::ended(Conclusion::Cancelled),
+            };
+            return match made {
                 Ok(checkout) => self.end_checkout(prepared, checkout, survives),
                 Err(message) => {
                     self.say(Some(&prepared.key), Level::Error, &message);

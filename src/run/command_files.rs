@@ -7,6 +7,7 @@ use super::file_command::{self, Kind};
 use super::paths::Paths;
 use super::state::Effects;
 use crate::event::Level;
+use crate::executor::files::{Files, Op, Outcome};
 use crate::expr::{Object, Value};
 
 /// Paths of the files that a step may write to.
@@ -21,12 +22,6 @@ pub(super) struct CommandFiles {
     shown: PathBuf,
 }
 
-/// The user of a container is seldom this one.
-fn open_file_to_all(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))
-}
-
 /// What the files held.
 #[derive(Debug, Default)]
 pub(super) struct Written {
@@ -38,25 +33,40 @@ pub(super) struct Written {
 }
 
 impl CommandFiles {
-    /// Makes fresh, empty files.
-    pub fn create(folder: &Path, paths: &Paths) -> io::Result<Self> {
+    /// Makes fresh, empty files, and writes the event's payload anew.
+    pub fn create(
+        files: &dyn Files,
+        (folder, paths): (&Path, &Paths),
+        (event, payload): (&Path, &[u8]),
+    ) -> io::Result<Self> {
         let id = uuid::Uuid::new_v4().simple().to_string();
-        let make = |prefix: &str| {
+        let mut ops = vec![Op::Write {
+            path: event.to_owned(),
+            mode: 0o644,
+            bytes: payload.to_owned(),
+        }];
+        // The user of one container is seldom that of another.
+        let mode = if paths.is_plain() { 0o644 } else { 0o666 };
+        let mut make = |prefix: &str| {
             let path = folder.join(format!("{prefix}{id}"));
-            std::fs::File::create_new(&path)?;
-            if !paths.is_plain() {
-                open_file_to_all(&path)?;
-            }
-            Ok::<_, io::Error>(path)
+            ops.push(Op::Write {
+                path: path.clone(),
+                mode,
+                bytes: Vec::new(),
+            });
+            path
         };
-        Ok(Self {
-            env: make("set_env_")?,
-            path: make("add_path_")?,
-            output: make("set_output_")?,
-            state: make("save_state_")?,
-            summary: make("step_summary_")?,
+        let own = Self {
+            env: make("set_env_"),
+            path: make("add_path_"),
+            output: make("set_output_"),
+            state: make("save_state_"),
+            summary: make("step_summary_"),
             shown: paths.shown(folder),
-        })
+        };
+        let outcomes = files.perform(ops);
+        outcomes.into_iter().collect::<io::Result<Vec<_>>>()?;
+        Ok(own)
     }
 
     /// Puts the paths into the `github` context.
@@ -74,14 +84,19 @@ impl CommandFiles {
     }
 
     /// Reads what the step wrote, and removes the files.
-    pub fn collect(&self, effects: &mut Effects) -> Written {
+    pub fn collect(&self, files: &dyn Files, effects: &mut Effects) -> Written {
         let mut written = Written::default();
-        for (path, kind) in [
-            (&self.env, Kind::Env),
-            (&self.output, Kind::Output),
-            (&self.state, Kind::State),
-        ] {
-            let Some(bytes) = take(path, kind.name(), &mut written) else {
+        let paths = [
+            &self.env,
+            &self.output,
+            &self.state,
+            &self.path,
+            &self.summary,
+        ];
+        let ops = paths.map(|path| Op::Take(path.clone()));
+        let mut outcomes = files.perform(ops.into()).into_iter();
+        for kind in [Kind::Env, Kind::Output, Kind::State] {
+            let Some(bytes) = taken(outcomes.next(), kind.name(), &mut written) else {
                 continue;
             };
             let read = file_command::parse_pairs(&bytes, kind);
@@ -93,10 +108,10 @@ impl CommandFiles {
                 Kind::State => effects.state.extend(read.pairs),
             }
         }
-        if let Some(bytes) = take(&self.path, "path", &mut written) {
+        if let Some(bytes) = taken(outcomes.next(), "path", &mut written) {
             effects.path.extend(file_command::parse_path(&bytes));
         }
-        if let Some(bytes) = take(&self.summary, "step_summary", &mut written) {
+        if let Some(bytes) = taken(outcomes.next(), "step_summary", &mut written) {
             match file_command::summary_error(bytes.len() as u64) {
                 Some(error) => written.notes.push((Level::Error, error)),
                 None => written.summary = Some(file_command::decode(&bytes).into_owned()),
@@ -107,45 +122,34 @@ impl CommandFiles {
     }
 }
 
-/// The bytes of a file, unless it is empty; it is gone afterwards. A file that the step removed is an empty one.
-fn take(path: &Path, name: &str, written: &mut Written) -> Option<Vec<u8>> {
-    // Most steps write to none of their files.
-    let read = || match std::fs::metadata(path)? {
-        file if file.is_file() && file.len() == 0 => Ok(Vec::new()),
-        file if file.is_file() => std::fs::read(path),
-        file if file.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        // A pipe or a device that a step put there would be read for ever.
-        _ => Err(io::Error::other("not a regular file")),
-    };
-    let bytes = match read() {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+/// The bytes of a file, unless it is empty. A file that the step removed is an empty one.
+fn taken(outcome: Option<Outcome>, name: &str, written: &mut Written) -> Option<Vec<u8>> {
+    match outcome? {
+        Ok(bytes) => (!bytes.is_empty()).then_some(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
-            written
-                .failures
-                .extend(file_command::unprocessed(name, error.to_string()));
-            return None;
+            let failures = file_command::unprocessed(name, error.to_string());
+            written.failures.extend(failures);
+            None
         }
-    };
-    if let Err(error) = std::fs::remove_file(path) {
-        let text = format!(
-            "can not remove the command file {}: {error}",
-            path.display()
-        );
-        written.notes.push((Level::Warning, text));
     }
-    (!bytes.is_empty()).then_some(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::executor::files::Disk;
 
     #[test]
     fn what_is_no_file_fails_the_step_and_is_not_read() {
         // SPEC K-40: /dev/zero and a pipe without a writer never end.
         let folder = tempfile::tempdir().unwrap();
-        let files = CommandFiles::create(folder.path(), &Paths::default()).unwrap();
+        let files = CommandFiles::create(
+            &Disk,
+            (folder.path(), &Paths::default()),
+            (&folder.path().join("event.json"), b"{}"),
+        )
+        .unwrap();
         for path in [&files.env, &files.summary, &files.output] {
             std::fs::remove_file(path).unwrap();
         }
@@ -153,7 +157,7 @@ mod tests {
         std::os::unix::fs::symlink("/dev/zero", &files.summary).unwrap();
         std::fs::create_dir(&files.output).unwrap();
         let mut effects = Effects::default();
-        let written = files.collect(&mut effects);
+        let written = files.collect(&Disk, &mut effects);
         assert!(effects.failed);
         assert_eq!(written.failures.len(), 6, "{:?}", written.failures);
         assert!(written.summary.is_none());

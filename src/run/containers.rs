@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 
 use super::engine::Found;
 use super::ground::{Boxed, Ground};
+use super::inside::Inside;
 use super::job::Job;
 use super::keep::Fate;
 use super::layers::{Laid, Layers};
@@ -121,6 +122,8 @@ impl Job {
         };
         if let Some(machine) = &containers.machine {
             self.machine = Arc::clone(machine) as Arc<dyn Machine>;
+            let inside = Inside::new(Arc::clone(machine), self.paths.clone(), &self.directories);
+            self.files.show(Arc::new(inside));
             self.base_env = Arc::new(machine.env().iter().cloned().collect());
         } else if ground.machine.is_some() {
             self.machine = Arc::new(NoMachine);
@@ -314,9 +317,7 @@ impl Job {
         let started = self.start_machine(containers, boxed).await;
         let why = match started {
             Ok(machine) if machine.has_agent() => {
-                if let Some(layers) = &containers.layers {
-                    self.work_in(layers, laid);
-                }
+                self.laid = Some(laid);
                 return Ok(machine);
             }
             Ok(machine) => {
@@ -639,7 +640,7 @@ impl Job {
             folders.extend(["/github/home".into(), "/github/workflow".into()]);
         }
         for folder in folders {
-            machine.empty(&folder).await?;
+            machine.empty(&folder, Vec::new()).await?;
         }
         Ok(())
     }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::event::Conclusion;
-use crate::expr::{Context, Value, hash_files};
-use crate::files::View;
+use crate::executor::files::{Files as _, View};
+use crate::expr::{Context, Value};
 
 /// Contexts for one evaluation. A name that is not here is null: the reader has checked which names a key may use.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +71,8 @@ impl Context for Contexts {
                 .workspace
                 .as_ref()
                 .ok_or("hashFiles can be used in a step only")?;
-            return hash_files(files, workspace, args).map(Value::string);
+            let args = args.iter().map(|arg| arg.to_text().to_string()).collect();
+            return files.hash_files(workspace, args).map(Value::string);
         }
         self.status
             .call(&function, args)

@@ -69,25 +69,6 @@ impl Directories {
         Ok(())
     }
 
-    /// Writes the payload where `GITHUB_EVENT_PATH` points, also where a step took the folder away.
-    pub fn write_event(&self, text: &str) -> io::Result<()> {
-        match self.replace_event(text) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                std::fs::create_dir_all(self.temp.join("_github_workflow"))?;
-                std::fs::create_dir_all(&self.file_commands)?;
-                self.replace_event(text)
-            }
-            result => result,
-        }
-    }
-
-    /// As a whole: a step that runs in the background may be reading it.
-    fn replace_event(&self, text: &str) -> io::Result<()> {
-        let new = self.event.with_extension("new");
-        std::fs::write(&new, text)?;
-        std::fs::rename(&new, &self.event)
-    }
-
     /// Removes what the job left, also where it took away its own rights.
     pub fn remove(&self) -> io::Result<()> {
         remove_tree(&self.root)

@@ -9,6 +9,7 @@ use super::composite::Frame;
 use super::engine::Found;
 use super::environment::Layers as EnvironmentLayers;
 use super::inputs::input_variables;
+use super::inside::Inside;
 use super::job::{Job, Place};
 use super::layers::Layers;
 use super::node_action::state_variables;
@@ -20,9 +21,9 @@ use super::uses::Resolved;
 use crate::action::{DockerRuns, NodeVersion, node_download};
 use crate::event::{EventKind, Level, StepKey, Stream};
 use crate::executor::docker::{Bind, Container, Network, Recipe, Spec, Start};
+use crate::executor::files::{Files, Op};
 use crate::executor::{Command, Ending, Machine as _, Output, Stop, node};
 use crate::expr::{Object, Value};
-use crate::files::Files;
 use crate::plan::container::{ContainerOptions, ImageName, words};
 use crate::workflow::evaluate::{EvalError, Evaluator};
 
@@ -50,7 +51,11 @@ pub(super) enum DockerImage {
 
 impl DockerImage {
     /// Reads `image` of a manifest (SPEC A-50).
-    pub fn of(image: &str, folder: &Path, files: &dyn Files) -> Result<Self, String> {
+    pub fn of(
+        image: &str,
+        folder: &Path,
+        (files, paths): (&dyn Files, &Paths),
+    ) -> Result<Self, String> {
         if let Some(name) = image.strip_prefix("docker://") {
             return Ok(Self::Named(name.to_owned()));
         }
@@ -64,7 +69,10 @@ impl DockerImage {
             ));
         }
         if !files.is_file(&path) {
-            return Err(format!("File not found: '{}'", path.display()));
+            return Err(format!(
+                "File not found: '{}'",
+                paths.shown(&path).display()
+            ));
         }
         Ok(Self::Built(Recipe {
             dockerfile: name.into_owned(),
@@ -217,7 +225,7 @@ impl Job {
             None => IndexMap::new(),
         };
         Ok(DockerRun {
-            image: DockerImage::of(&runs.image, &action.directory, &self.files)
+            image: DockerImage::of(&runs.image, &action.directory, (&self.files, &self.paths))
                 .map_err(Problem::Message)?,
             entrypoint: runs.entrypoint.clone().or_else(|| given("entrypoint")),
             args,
@@ -273,12 +281,13 @@ impl Job {
             env: layers.build(),
             cwd: WORKSPACE.into(),
         };
+        let inside = Inside::new(Arc::new(machine), paths, &self.directories);
         let stage = Stage {
-            place: Place::Action(&machine, &paths),
+            place: Place::Action(&inside),
             ..*stage
         };
         let worked = self.run_process(&stage, &command, Failing::Silent).await;
-        self.end_docker(stage.key, &machine).await;
+        self.end_docker(stage.key, &inside.machine).await;
         worked
     }
 
@@ -313,7 +322,10 @@ impl Job {
         docker.rights.grant(&mut options);
         options.platform.clone_from(&docker.platform);
         let paths = Paths::of_action(&self.directories, &self.paths);
-        self.directories.open().map_err(|error| error.to_string())?;
+        // In a container they are the job's own by now, links included.
+        if self.boxed().is_none() {
+            self.directories.open().map_err(|error| error.to_string())?;
+        }
         let (binds, volumes) = self.mounts_of_action();
         let network = match self.network() {
             Some(name) => Network::Own {
@@ -410,7 +422,7 @@ impl Job {
         self.emit(Some(stage.key), EventKind::GroupEnded);
         // The folder may be a copy that nobody else knows.
         let own = match &run.image {
-            DockerImage::Built(own) => own.folder.display().to_string(),
+            DockerImage::Built(own) => self.paths.shown(&own.folder).display().to_string(),
             DockerImage::Named(_) => String::new(),
         };
         let copied = recipe.folder.display().to_string();
@@ -459,17 +471,27 @@ impl Job {
             platform: self.run.options.docker.platform.clone(),
             ..recipe.clone()
         };
-        if self.layers().is_some() && recipe.folder.starts_with(&self.directories.workspace) {
-            let containers = self.containers.clone();
-            let folder = recipe.folder.clone();
-            let copied = tokio::task::spawn_blocking(move || {
-                let layers = containers.as_ref().and_then(|it| it.layers.as_ref());
-                layers.map(|layers| layers.copy_of(&folder)).transpose()
-            });
-            let copied = copied.await.map_err(|error| error.to_string())?;
-            let copied = copied.map_err(|error| format!("{}: {error}", recipe.folder.display()))?;
-            recipe.folder = copied.unwrap_or(recipe.folder);
+        let own = &self.directories;
+        let is_the_jobs =
+            recipe.folder.starts_with(&own.workspace) || recipe.folder.starts_with(&own.root);
+        if !is_the_jobs || !self.boxed().is_some_and(|machine| machine.has_agent()) {
+            return Ok(recipe);
         }
+        // Only the job's own container sees all of it.
+        let number = uuid::Uuid::new_v4().simple().to_string();
+        let copy = Op::Copy {
+            from: recipe.folder.clone(),
+            to: own.root.join(format!("_context_{number}")),
+            user: nix::unistd::geteuid().as_raw(),
+            group: nix::unistd::getegid().as_raw(),
+        };
+        let folder = own.root.join(format!("_context_{number}"));
+        let files = self.files.clone();
+        let copied = tokio::task::spawn_blocking(move || files.one(copy)).await;
+        let copied = copied.map_err(|error| error.to_string())?;
+        copied
+            .map_err(|error| format!("{}: {error}", self.paths.shown(&recipe.folder).display()))?;
+        recipe.folder = folder;
         Ok(recipe)
     }
 

@@ -53,7 +53,7 @@ impl Job {
     }
 
     async fn work_hook(&mut self, hook: &Hook, key: &StepKey) -> Worked {
-        let Some(files) = self.stage_files(key) else {
+        let Some(files) = self.stage_files(key, Place::Host) else {
             return Worked::failed();
         };
         let mut github = self.github.clone();

@@ -19,6 +19,7 @@ use super::directories::Directories;
 use super::github;
 use super::ground::Ground;
 use super::hook::HookStage;
+use super::inside::Inside;
 use super::invocation::Invocation;
 use super::job_environment::{Address, JobEnvironment};
 use super::keep::Slot;
@@ -33,9 +34,9 @@ use super::shell::Shell;
 use super::state::JobState;
 use crate::action::NodeVersion;
 use crate::event::{Annotation, Conclusion, EventKind, JobKey, Level, Phase, StepKey};
+use crate::executor::files::{Disk, Files, View};
 use crate::executor::{Command, ExecError, Finished, Machine, Output, Stop};
 use crate::expr::{Object, Value};
-use crate::files::View;
 use crate::workflow::evaluate::{EvalError, Evaluator};
 use crate::workflow::{StepsJob, Token};
 
@@ -46,7 +47,7 @@ pub(super) enum Place<'a> {
     /// This host, also where the job has a container.
     Host,
     /// The container of a Docker action.
-    Action(&'a dyn Machine, &'a Paths),
+    Action(&'a Inside),
 }
 
 /// A job on its machine.
@@ -296,9 +297,9 @@ impl Job {
     ) -> Result<Finished, ExecError> {
         let translated;
         let (machine, command): (&dyn Machine, _) = match place {
-            Place::Action(machine, paths) => {
-                translated = paths.enter(command);
-                (machine, &translated)
+            Place::Action(inside) => {
+                translated = inside.paths.enter(command);
+                (&*inside.machine, &translated)
             }
             _ if self.paths.is_plain() => (&*self.machine, command),
             Place::Machine => {
@@ -330,6 +331,15 @@ impl Job {
                 }
                 () = until(deadline), if !stop.cancel.is_cancelled() => stop.cancel.cancel(),
             }
+        }
+    }
+
+    /// The files that a process there has.
+    pub fn files_of<'a>(&'a self, place: Place<'a>) -> &'a dyn Files {
+        match place {
+            Place::Machine => &self.files,
+            Place::Host => &Disk,
+            Place::Action(inside) => inside,
         }
     }
 

@@ -231,8 +231,17 @@ impl Job {
         };
         let said = |error: crate::executor::docker::DockerError| error.to_string();
         // As a runner does at the end of a job (SPEC 5.2). Where nobody inside can, the next job finds it.
-        let temp = self.paths.inside(&self.directories.temp);
-        drop(machine.empty(&temp).await);
+        // What its mounts lie in stays, and the home folder with it.
+        let own = &self.directories;
+        let temp = self.paths.inside(&own.temp);
+        let home = own.temp.join("_github_home");
+        let spared = [
+            &home,
+            &own.temp.join("_github_workflow"),
+            &own.file_commands,
+        ];
+        let spared = spared.map(|path| temp.join(path.file_name().unwrap_or_default()));
+        drop(machine.empty(&temp, spared.into()).await);
         if let Some(network) = network {
             machine.leave(network).await.map_err(said)?;
         }

@@ -16,9 +16,9 @@ use super::job::Job;
 use super::uses::{Checkout as Whose, Meaning};
 use crate::event::Level;
 use crate::executor::docker::Overlay;
-use crate::files::{self, Files as _};
+use crate::executor::files::{Files as _, Op};
 use crate::workflow::{Step, StepKind, StepsJob, Token, TokenKind};
-use crate::workspace::{self, Checkout, CheckoutRequest, Layered};
+use crate::workspace::{self, Checkout, CheckoutRequest};
 
 /// Files of the container's own user are removed from inside, by this way.
 const INSIDE: &str = "/.lrun/layers";
@@ -30,7 +30,6 @@ pub(super) struct Layers {
     pub volume: String,
     /// Of this job alone: the upper layer, and what overlayfs and lrun keep beside it.
     folder: PathBuf,
-    layered: Layered,
 }
 
 /// A checkout that was made before its step came.
@@ -54,15 +53,6 @@ impl Layers {
     pub fn inside() -> &'static Path {
         Path::new(INSIDE)
     }
-
-    /// A copy of a folder of the workspace, for an engine that takes no layers.
-    pub fn copy_of(&self, folder: &Path) -> std::io::Result<PathBuf> {
-        let number = uuid::Uuid::new_v4().simple().to_string();
-        let to = self.folder.join("copies").join(number);
-        std::fs::create_dir_all(to.parent().unwrap_or(&to))?;
-        files::copy(&self.layered, folder, &to)?;
-        Ok(to)
-    }
 }
 
 impl Job {
@@ -81,7 +71,7 @@ impl Job {
         }
         let request = self.first_checkout(definition)?;
         let folder = self.directories.root.with_extension("layers");
-        let overlay = {
+        let laid = {
             let run = Arc::clone(&self.run);
             let target = self.target();
             let (request, folder) = (request.clone(), folder.clone());
@@ -95,19 +85,20 @@ impl Job {
                 let snapshot = run.snapshot().map_err(std::io::Error::other)?;
                 let options = &run.options.workspace;
                 workspace::lay(&snapshot, options, &request, &target, (&at, &upper))
+                    .map(|checkout| checkout.map(|checkout| (snapshot, checkout)))
                     .map_err(std::io::Error::other)
             })
             .await
         };
         // The step itself copies, and says what is wrong.
-        let Ok(Ok(Some((layered, checkout)))) = overlay else {
+        let Ok(Ok(Some((snapshot, checkout)))) = laid else {
             self.forget_layers(&folder).await;
             return None;
         };
         let volume = format!("lrun-layers-{}", uuid::Uuid::new_v4().simple());
         let made = Overlay {
-            lower: layered.lower(),
-            upper: layered.upper(),
+            lower: snapshot.path(),
+            upper: &folder.join("upper"),
             work: &folder.join("work"),
         };
         let labels = self.run.labels();
@@ -116,18 +107,7 @@ impl Job {
             self.forget_layers(&folder).await;
             return None;
         }
-        let layers = Layers {
-            volume,
-            folder,
-            layered,
-        };
-        Some((layers, Laid { request, checkout }))
-    }
-
-    /// From now on the workspace is the merged tree.
-    pub fn work_in(&mut self, layers: &Layers, laid: Laid) {
-        self.files.show(layers.layered.clone());
-        self.laid = Some(laid);
+        Some((Layers { volume, folder }, Laid { request, checkout }))
     }
 
     /// Takes the layers away; no container has them any more.
@@ -187,28 +167,39 @@ impl Job {
             )
     }
 
-    /// A checkout that comes again, in a workspace of layers: made beside it, and brought in by the container.
-    pub async fn check_out_again(&self, request: &CheckoutRequest) -> Result<Checkout, String> {
+    /// A checkout into a container: made beside the workspace, and brought in from inside, where what stands in its way
+    /// may be another user's, and links mean what they mean there.
+    pub async fn check_out_inside(&self, request: &CheckoutRequest) -> Result<Checkout, String> {
         let workspace = &self.directories.workspace;
-        let dest = workspace::destination_in(&self.files, workspace, request.path.as_deref())
-            .map_err(|error| error.to_string())?;
-        let machine = self.boxed().ok_or("the job's container is gone")?;
-        let stage = self
-            .directories
-            .temp
-            .join(format!("_checkout_{}", uuid::Uuid::new_v4().simple()));
+        // As written, it may be a path of the container's.
+        let path = request
+            .path
+            .as_deref()
+            .map(|path| self.paths.real(Path::new(path)));
+        let path = path.as_deref().map(Path::to_string_lossy);
+        let dest = workspace::plain_destination(workspace, path.as_deref()).map_err(|_| {
+            let shown = |path: &Path| self.paths.shown(path).display().to_string();
+            let path = request.path.as_deref().unwrap_or_default();
+            format!(
+                "Repository path '{}' is not under '{}'",
+                shown(&workspace.join(path)),
+                shown(workspace)
+            )
+        })?;
+        let number = uuid::Uuid::new_v4().simple().to_string();
+        let stage = self.directories.root.join(format!("_checkout_{number}"));
         let replaced = self.replaced(&dest, request)?;
         let made = {
             let run = Arc::clone(&self.run);
             let target = self.target();
-            let (request, stage) = (request.clone(), stage.clone());
+            let stage = stage.clone();
             let request = CheckoutRequest {
                 path: None,
                 spare: Vec::new(),
-                ..request
+                ..request.clone()
             };
             tokio::task::spawn_blocking(move || {
-                std::fs::create_dir_all(&stage).map_err(|error| error.to_string())?;
+                std::fs::create_dir(&stage).map_err(|error| error.to_string())?;
                 let snapshot = run.snapshot()?;
                 let options = &run.options.workspace;
                 workspace::checkout(&snapshot, options, &request, &target, &stage)
@@ -218,14 +209,16 @@ impl Job {
         let made = made.await.map_err(|error| error.to_string())?;
         let brought = match made {
             Ok(checkout) => {
-                let (from, to) = (self.paths.inside(&stage), self.paths.inside(&dest));
-                let brought = machine.bring(&from, &to, replaced).await;
-                brought.map(|()| checkout).map_err(|error| {
-                    format!(
-                        "the checkout can not be brought to {}: {error}",
-                        to.display()
-                    )
-                })
+                let bring = Op::Bring {
+                    from: stage.clone(),
+                    within: workspace.clone(),
+                    to: dest,
+                    replaced,
+                };
+                let files = self.files.clone();
+                let brought = tokio::task::spawn_blocking(move || files.one(bring)).await;
+                let brought = brought.map_err(|error| error.to_string())?;
+                brought.map(|_| checkout).map_err(|error| error.to_string())
             }
             Err(error) => Err(error),
         };
@@ -244,8 +237,7 @@ impl Job {
         if request.clean || !self.files.is_dir(&git) {
             return Ok(None);
         }
-        let index = self.files.real(&git.join("index"));
-        let mut names = match index {
+        let mut names = match self.files.read(&git.join("index")) {
             Ok(index) => workspace::tracked_by(&index).map_err(|error| error.to_string())?,
             Err(_) => Vec::new(),
         };

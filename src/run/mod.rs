@@ -46,6 +46,7 @@ mod group;
 pub mod hook;
 mod hook_step;
 mod inputs;
+mod inside;
 mod invocation;
 mod job;
 pub mod job_environment;

@@ -15,9 +15,9 @@ use super::step::{Prepared, Worked};
 use super::uses::Resolved;
 use crate::action::{NodeRuns, NodeVersion, node_download};
 use crate::event::Level;
+use crate::executor::files::Files as _;
 use crate::executor::{Command, node};
 use crate::expr::Object;
-use crate::files::Files as _;
 
 /// One stage of a JavaScript action.
 #[derive(Debug)]
@@ -53,7 +53,10 @@ impl Job {
             self.say(
                 Some(stage.key),
                 Level::Error,
-                &format!("File not found: '{}'", node.script.display()),
+                &format!(
+                    "File not found: '{}'",
+                    self.paths.shown(&node.script).display()
+                ),
             );
             return Worked::failed();
         }

@@ -300,7 +300,7 @@ impl Job {
         deadline: Option<Instant>,
         run: &DockerRun,
     ) -> Conclusion {
-        let Some(files) = self.stage_files(key) else {
+        let Some(files) = self.stage_files(key, Place::Machine) else {
             return Conclusion::Failure;
         };
         let mut github = post.github.clone();
@@ -332,7 +332,7 @@ impl Job {
         deadline: Option<Instant>,
         (version, script, inputs): (NodeVersion, PathBuf, &[(String, String)]),
     ) -> Conclusion {
-        let Some(files) = self.stage_files(key) else {
+        let Some(files) = self.stage_files(key, Place::Machine) else {
             return Conclusion::Failure;
         };
         let mut github = post.github.clone();

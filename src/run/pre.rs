@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::background::Course;
 use super::composite::{Frame, Outer};
 use super::context::{Contexts, Status};
-use super::job::{Job, env_value, optional_minutes};
+use super::job::{Job, Place, env_value, optional_minutes};
 use super::post::{PostWork, holds_when_cancelled};
 use super::remote::repository_input;
 use super::step::{Prepared, Worked, deadline_of, earlier, millis, worse};
@@ -221,7 +221,7 @@ impl Job {
         key: &StepKey,
         action: &Resolved,
     ) -> Option<(Prepared<'a>, Option<(u64, Instant)>)> {
-        let files = self.stage_files(key)?;
+        let files = self.stage_files(key, Place::Machine)?;
         let mut github = self.step_github(frame, &step.id);
         files.apply(&mut github);
         let mut env = self.frame_env(frame);

@@ -65,7 +65,7 @@ impl Job {
 
     /// Reads the command files and says what is wrong with them.
     fn collect_files(&self, stage: &Stage<'_>, effects: &mut Effects) {
-        let written = stage.files.collect(effects);
+        let written = stage.files.collect(self.files_of(stage.place), effects);
         for failure in &written.failures {
             self.say(Some(stage.key), Level::Error, failure);
         }

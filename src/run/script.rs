@@ -10,6 +10,7 @@ use super::shell::Shell;
 use super::step::{Prepared, Worked};
 use crate::event::{EventKind, Level};
 use crate::executor::Command;
+use crate::executor::files::{Files as _, Op};
 use crate::workflow::Token;
 use crate::workflow::evaluate::EvalError;
 
@@ -90,11 +91,19 @@ impl Job {
             uuid::Uuid::new_v4(),
             script.shell.extension()
         ));
-        if let Err(error) = std::fs::write(&file, script.shell.fix_up(&script.text)) {
+        let write = Op::Write {
+            path: file.clone(),
+            mode: 0o644,
+            bytes: script.shell.fix_up(&script.text).into(),
+        };
+        if let Err(error) = self.files.one(write) {
             self.say(
                 Some(&prepared.key),
                 Level::Error,
-                &format!("can not write the script {}: {error}", file.display()),
+                &format!(
+                    "can not write the script {}: {error}",
+                    self.paths.shown(&file).display()
+                ),
             );
             return Worked::failed();
         }

@@ -22,8 +22,8 @@ use super::post::Posts;
 use super::shell::Shell;
 use super::state::JobState;
 use crate::event::JobKey;
+use crate::executor::files::View;
 use crate::expr::Value;
-use crate::files::View;
 use crate::workflow::evaluate::{EvalError, Evaluator};
 use crate::workflow::{RunDefaults, StepsJob};
 

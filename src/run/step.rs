@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::command_files::CommandFiles;
 use super::composite::Frame;
 use super::context::{Contexts, Status};
-use super::job::{Job, env_value, optional_minutes};
+use super::job::{Job, Place, env_value, optional_minutes};
 use super::limit;
 use super::state::Effects;
 use super::uses::Resolved;
@@ -217,7 +217,7 @@ impl Job {
         ready: &Ready,
         limit: Option<u64>,
     ) -> Worked {
-        let Some(files) = self.stage_files(&ready.key) else {
+        let Some(files) = self.stage_files(&ready.key, Place::Machine) else {
             return Worked::failed();
         };
         let mut github = ready.github.clone();
@@ -272,11 +272,11 @@ impl Job {
     }
 
     /// What each stage of a step finds: the event's payload (SPEC T-11) and empty command files (SPEC K-40).
-    pub fn stage_files(&self, key: &StepKey) -> Option<CommandFiles> {
-        let made = self
-            .directories
-            .write_event(&self.event)
-            .and_then(|()| CommandFiles::create(&self.directories.file_commands, &self.paths));
+    pub fn stage_files(&self, key: &StepKey, place: Place<'_>) -> Option<CommandFiles> {
+        let directories = &self.directories;
+        let event = (directories.event.as_path(), self.event.as_bytes());
+        let folder = (directories.file_commands.as_path(), &self.paths);
+        let made = CommandFiles::create(self.files_of(place), folder, event);
         made.map_err(|error| {
             let message = format!("can not make the step's files: {error}");
             self.say(Some(key), Level::Error, &message);

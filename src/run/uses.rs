@@ -8,15 +8,16 @@ use indexmap::IndexMap;
 use super::Run;
 use super::composite::{Frame, Outer};
 use super::job::Job;
+use super::paths::Paths;
 use super::post::PostWork;
 use super::remote::RemoteName;
 use super::step::{Prepared, Worked};
-use crate::action::{Manifest, Reference, Runs, find_manifest_in, read_manifest};
+use crate::action::{MANIFESTS, Manifest, Reference, Runs, read_manifest};
 use crate::diagnostic::SourceFile;
 use crate::event::Level;
+use crate::executor::files::{Disk, Files};
 use crate::expr::{Object, Value};
-use crate::files::{Disk, Files};
-use crate::workflow::{ReadOptions, Spanned, Token, load};
+use crate::workflow::{ReadOptions, Spanned, Token, decode};
 
 /// An action whose files are here.
 #[derive(Debug)]
@@ -75,12 +76,13 @@ pub(super) fn read_action(
     label: &str,
     served: Option<Served>,
 ) -> Result<Resolved, Unreadable> {
-    read_action_in(&Disk, run, directory, label, served)
+    let plain = Paths::default();
+    read_action_in((&Disk, &plain), run, directory, label, served)
 }
 
 /// The same among a job's files.
 fn read_action_in(
-    files: &dyn Files,
+    (files, paths): (&dyn Files, &Paths),
     run: &Run,
     directory: PathBuf,
     label: &str,
@@ -97,16 +99,25 @@ fn read_action_in(
         }
         None => format!(
             "Can't find 'action.yml', 'action.yaml' or 'Dockerfile' under '{}'. Did you forget to run actions/checkout before running your local action?",
-            directory.display()
+            paths.shown(&directory).display()
         ),
     };
-    let Some(path) = find_manifest_in(files, &directory) else {
+    let found = MANIFESTS
+        .iter()
+        .map(|name| (name, directory.join(name)))
+        .find(|(_, path)| files.is_file(path));
+    let Some((name, path)) = found else {
         return Err(Unreadable {
             message: missing(),
             help: "an action is a folder with an action.yml or a Dockerfile".to_owned(),
         });
     };
-    let manifest = read_manifest_at(&path, label, &options)?;
+    let display = format!("{}/{name}", label.trim_end_matches('/'));
+    let bytes = files.read(&path).map_err(|error| Unreadable {
+        message: format!("{display} can not be read: {error}"),
+        help: "let everybody read it".to_owned(),
+    })?;
+    let manifest = read_manifest_text(bytes, &display, &options)?;
     Ok(Resolved {
         directory,
         local: served.is_none(),
@@ -129,18 +140,16 @@ impl From<Unreadable> for String {
     }
 }
 
-fn read_manifest_at(
-    path: &Path,
-    label: &str,
+fn read_manifest_text(
+    bytes: Vec<u8>,
+    display: &str,
     options: &ReadOptions,
 ) -> Result<Manifest, Unreadable> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let display = format!("{}/{name}", label.trim_end_matches('/'));
-    let source = load(path, &display).map_err(|error| Unreadable {
+    let source = decode(bytes, display).map_err(|error| Unreadable {
         message: error.to_string(),
         help: error.help.join("; "),
     })?;
-    if !path
+    if !Path::new(display)
         .extension()
         .is_some_and(|extension| extension == "yml" || extension == "yaml")
     {
@@ -175,7 +184,7 @@ impl Job {
         match &reference {
             Reference::Local(path) => {
                 let directory = self.directories.workspace.join(path);
-                let action = read_action_in(&self.files, &self.run, directory, text, None)?;
+                let action = self.read(directory, text, None)?;
                 Ok(Meaning::Action(Box::new(action)))
             }
             Reference::SelfRepository(path) => self.resolve_in_own_repository(scope, path, text),
@@ -196,10 +205,21 @@ impl Job {
                         None => missing.reason,
                     })?;
                 let directory = served.root.join(name.path.unwrap_or_default());
-                let action = read_action(&self.run, directory, text, Some(served))?;
+                let action = self.read(directory, text, Some(served))?;
                 Ok(Meaning::Action(Box::new(action)))
             }
         }
+    }
+
+    /// Reads an action where the job has it.
+    fn read(
+        &self,
+        directory: PathBuf,
+        label: &str,
+        served: Option<Served>,
+    ) -> Result<Resolved, Unreadable> {
+        let files = (&self.files as &dyn Files, &self.paths);
+        read_action_in(files, &self.run, directory, label, served)
     }
 
     /// Whose checkout a step with these inputs would be.

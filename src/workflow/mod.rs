@@ -38,6 +38,6 @@ mod yaml_events;
 pub use evaluate::{EvalError, Evaluator};
 pub use event_definitions::EVENTS;
 pub use model::*;
-pub use parse::{MAX_FILE_SIZE, ReadOptions, Reading, load, read_workflow};
+pub use parse::{MAX_FILE_SIZE, ReadOptions, Reading, decode, load, read_workflow};
 pub use permissions::PermissionsPolicy;
 pub use token::{Token, TokenKind};

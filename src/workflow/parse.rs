@@ -86,7 +86,17 @@ pub fn load(path: &Path, display: &str) -> Result<Arc<SourceFile>, Diagnostic> {
     if metadata.len() > 4 * MAX_FILE_SIZE as u64 {
         return Err(unread("file-size", too_large(MAX_FILE_SIZE)));
     }
-    let bytes = std::fs::read(path).map_err(io)?;
+    decode(std::fs::read(path).map_err(io)?, display)
+}
+
+/// The text of a file that was read elsewhere.
+pub fn decode(bytes: Vec<u8>, display: &str) -> Result<Arc<SourceFile>, Diagnostic> {
+    // No character takes more than four bytes.
+    if bytes.len() > 4 * MAX_FILE_SIZE {
+        let file = SourceFile::new(display, "");
+        let error = Diagnostic::error("file-size", too_large(MAX_FILE_SIZE));
+        return Err(error.at(&file, Span::default()));
+    }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(SourceFile::new(
             display,

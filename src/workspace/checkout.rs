@@ -6,7 +6,6 @@ use super::destination::{clear, destination, make_way};
 use super::entry::Entry;
 use super::git_folder::Plan;
 use super::head::History;
-use super::layered::Layered;
 use super::refs::{self, Wanted};
 use super::request::{CheckoutRequest, Submodules};
 use super::snapshot::{Snapshot, bring_commit, commit_entries};
@@ -103,16 +102,15 @@ pub fn lay(
     request: &CheckoutRequest,
     target: &Target,
     (at, upper): (&Path, &Path),
-) -> Result<Option<(Layered, Checkout)>> {
+) -> Result<Option<Checkout>> {
     let sparse = Sparse::of(request);
     if !request.is_plain() || !sparse.is_all() {
         return Ok(None);
     }
     spare_own_tree(options, at)?;
-    let layered = Layered::new(snapshot.clone(), upper.to_owned(), at.to_owned());
     let source = Source::open(options)?;
     let Some(source) = source.filter(|_| target.has_commit()) else {
-        return Ok(Some((layered, commitless(target))));
+        return Ok(Some(commitless(target)));
     };
     let wanted = refs::wanted(&source, None, target)?;
     if snapshot.head() != Some(wanted.commit) {
@@ -135,7 +133,7 @@ pub fn lay(
         ref_: wanted.output,
         log,
     };
-    Ok(Some((layered, checkout)))
+    Ok(Some(checkout))
 }
 
 /// A checkout whose files are in place.

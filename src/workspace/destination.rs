@@ -7,15 +7,24 @@ use std::path::{Component, Path, PathBuf};
 use super::entry::{Entry, path_of};
 use super::request::CheckoutRequest;
 use super::{Result, WorkspaceError, place};
-use crate::files::{Disk, Files};
 
 /// Where the checkout goes; only ever inside the workspace, links followed.
 pub(super) fn destination(workspace: &Path, path: Option<&str>) -> Result<PathBuf> {
-    destination_in(&Disk, workspace, path)
+    let dest = plain_destination(workspace, path)?;
+    let real = dest.ancestors().find_map(|at| at.canonicalize().ok());
+    if let (Some(real), Ok(home)) = (real, workspace.canonicalize())
+        && !real.starts_with(&home)
+    {
+        return Err(WorkspaceError::OutsideWorkspace {
+            path: dest,
+            workspace: workspace.to_owned(),
+        });
+    }
+    Ok(dest)
 }
 
-/// The same, in a workspace that is seen some other way.
-pub fn destination_in(files: &dyn Files, workspace: &Path, path: Option<&str>) -> Result<PathBuf> {
+/// The same as it is written: where links lead, somebody else has to see.
+pub fn plain_destination(workspace: &Path, path: Option<&str>) -> Result<PathBuf> {
     let mut dest = PathBuf::new();
     for part in workspace.join(path.unwrap_or(".")).components() {
         match part {
@@ -31,12 +40,6 @@ pub fn destination_in(files: &dyn Files, workspace: &Path, path: Option<&str>) -
         workspace: workspace.to_owned(),
     };
     if !dest.starts_with(workspace) {
-        return Err(outside());
-    }
-    let real = dest.ancestors().find_map(|at| files.canonicalize(at).ok());
-    if let (Some(real), Ok(home)) = (real, files.canonicalize(workspace))
-        && !real.starts_with(&home)
-    {
         return Err(outside());
     }
     Ok(dest)
@@ -57,8 +60,11 @@ pub(super) fn clear(dest: &Path, request: &CheckoutRequest) -> Result<()> {
 }
 
 /// The files that an index names, below its tree.
-pub fn tracked_by(index: &Path) -> Result<Vec<PathBuf>> {
-    let index = git2::Index::open(index).map_err(super::git(index))?;
+pub fn tracked_by(index: &[u8]) -> Result<Vec<PathBuf>> {
+    let place = tempfile::tempdir().map_err(super::io("make", Path::new("a folder")))?;
+    let file = place.path().join("index");
+    fs::write(&file, index).map_err(super::io("write", &file))?;
+    let index = git2::Index::open(&file).map_err(super::git(&file))?;
     let paths = index.iter().map(|entry| path_of(&entry.path).to_owned());
     Ok(paths.collect())
 }

@@ -2,7 +2,7 @@
 
 use crate::Test;
 use crate::lrun::Lrun;
-use crate::world::{base, nothing_left, on_this_engine, tiny, web};
+use crate::world::{base, nothing_left, on_this_engine, tiny, turn, web};
 
 pub const TESTS: &[Test] = &[
     ("jobs::a_hosted_label_is_imitated", hosted),
@@ -609,6 +609,7 @@ jobs:
 }
 
 fn clean_and_doctor() {
+    let _turn = turn();
     let lrun = on_base("on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [run: a=1]}}\n");
     passes(&lrun);
     let run = |words: &[&str], lrun: Lrun| {

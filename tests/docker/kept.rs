@@ -8,7 +8,7 @@ use crate::Test;
 use crate::events::Events;
 use crate::lrun::Lrun;
 use crate::running::Running;
-use crate::world::{base, left, nothing_left, on_this_engine, tiny, web};
+use crate::world::{base, left, nothing_left, on_this_engine, tiny, turn, web};
 
 pub const TESTS: &[Test] = &[
     ("kept::a_failed_job_is_kept_to_look_into", failed),
@@ -71,6 +71,7 @@ fn cleans(lrun: Lrun) {
 }
 
 fn failed() {
+    let _turn = turn();
     let lrun = repository(
         "on: push
 jobs:
@@ -127,6 +128,7 @@ jobs:
 }
 
 fn always() {
+    let _turn = turn();
     let lrun = repository(
         "on: push
 jobs:
@@ -165,6 +167,7 @@ jobs:
 ";
 
 fn reused() {
+    let _turn = turn();
     // DESIGN 7: the next -r run of the same file, job and leg.
     let lrun = with(repository(GOING_ON), &["-r"]);
     let events = ends(&lrun, 0);
@@ -212,6 +215,7 @@ fn reused() {
 }
 
 fn not_reused() {
+    let _turn = turn();
     let workflow = "on: push
 jobs:
   a: {runs-on: ubuntu-latest, steps: [run: 'cat /installed || echo fresh; echo x > /installed']}
@@ -241,6 +245,7 @@ jobs:
 }
 
 fn held() {
+    let _turn = turn();
     let lrun = with(waiting(), &["-r", "--env", "WAIT=1000"]);
     let mut run = Running::start(&lrun);
     run.wait_for("] ready");
@@ -259,6 +264,7 @@ fn held() {
 }
 
 fn killed() {
+    let _turn = turn();
     let lrun = with(waiting(), &["-r"]);
     ends(&lrun, 0);
     let lrun = with(lrun, &["-r", "--env", "WAIT=1000"]);

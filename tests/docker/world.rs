@@ -94,3 +94,10 @@ pub fn left(root: &Path) -> usize {
 pub fn nothing_left(root: &Path) {
     assert_eq!(left(root), 0, "something of {} is left", root.display());
 }
+
+/// `lrun clean` takes what any run left or kept: tests that keep something and those that clean take turns.
+pub fn turn() -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    TURN.lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}

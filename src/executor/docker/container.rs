@@ -1,6 +1,7 @@
 //! A container as a machine.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use bollard::query_parameters::{
 use futures_util::StreamExt as _;
 use indexmap::IndexMap;
 
+use super::super::files::{Op, Outcome};
 use super::super::follow::Graces;
 use super::super::{BoxFuture, Command, ExecError, Finished, Machine, Output, Stop};
 use super::agent::{Agent, FOLDER, Parts, Post};
@@ -317,37 +319,34 @@ impl Container {
     pub async fn forward(&self, port: u16, to: String) -> Result<(), DockerError> {
         match &self.hand {
             Hand::Agent(agent) => agent.forward(port, to).await.map_err(DockerError::Agent),
-            Hand::Execs(_) => Err(DockerError::Agent(std::io::Error::other(
+            Hand::Execs(_) => Err(DockerError::Agent(io::Error::other(
                 "ports of services need the agent",
             ))),
         }
     }
 
-    /// Empties a folder inside, whoever made what is in it.
-    pub async fn empty(&self, folder: &Path) -> Result<(), DockerError> {
+    /// Empties a folder inside, whoever made what is in it, but for some places.
+    pub async fn empty(&self, folder: &Path, spared: Vec<PathBuf>) -> Result<(), DockerError> {
         match &self.hand {
-            Hand::Agent(agent) => agent.empty(folder).await.map_err(DockerError::Agent),
+            Hand::Agent(agent) => agent
+                .empty(folder, spared)
+                .await
+                .map_err(DockerError::Agent),
             // It can not tell what is mounted there; what its user made may stay behind.
             Hand::Execs(_) => Ok(()),
         }
     }
 
-    /// Copies what is in a folder inside to another, which is emptied before: of everything, or of these names.
-    pub async fn bring(
-        &self,
-        from: &Path,
-        to: &Path,
-        replaced: Option<Vec<PathBuf>>,
-    ) -> Result<(), DockerError> {
-        match &self.hand {
-            Hand::Agent(agent) => agent
-                .bring(from, to, replaced)
-                .await
-                .map_err(DockerError::Agent),
-            Hand::Execs(_) => Err(DockerError::Agent(std::io::Error::other(
-                "files are brought in by the agent",
-            ))),
-        }
+    /// Does things with its files; nothing where nobody inside can be asked.
+    pub fn perform(&self, ops: Vec<Op>) -> Option<Vec<Outcome>> {
+        let Hand::Agent(agent) = &self.hand else {
+            return None;
+        };
+        let count = ops.len();
+        Some(agent.perform(ops).unwrap_or_else(|error| {
+            let same = || Err(io::Error::new(error.kind(), error.to_string()));
+            (0..count).map(|_| same()).collect()
+        }))
     }
 
     /// Gives everything below a folder inside to a user.
@@ -398,7 +397,7 @@ impl Machine for Container {
     fn close(&self) -> BoxFuture<'_, Result<(), ExecError>> {
         Box::pin(async {
             let removed = self.engine.remove_container(&self.id).await;
-            removed.map_err(|error| std::io::Error::other(error).into())
+            removed.map_err(|error| io::Error::other(error).into())
         })
     }
 }

@@ -244,7 +244,8 @@ impl Process for Exec {
     fn signal(&self, signal: Signal) {
         let engine = self.engine.clone();
         let container = self.container.clone();
-        let script = format!("kill -{} -- -$(cat {})", signal.number(), self.group);
+        // Not all shells take a `--` here.
+        let script = format!("kill -{} -$(cat {})", signal.number(), self.group);
         // The process is followed meanwhile; a group that is gone needs no signal.
         drop(tokio::spawn(async move {
             let config = ExecConfig {

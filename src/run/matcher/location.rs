@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
-use crate::files::{Files as _, View};
+use crate::executor::files::{Files as _, View};
 use crate::run::paths::Paths;
 
 /// How far up a repository is looked for.
@@ -74,10 +74,14 @@ impl Place {
         self
     }
 
-    /// Where the file lies on this machine; a path that is not absolute stands in the workspace.
-    pub fn rooted(&self, file: &str) -> PathBuf {
+    /// The content of a file; a path that is not absolute stands in the workspace.
+    pub fn read(&self, file: &str) -> Result<Vec<u8>, String> {
         let path = self.workspace.join(self.paths.real(Path::new(file)));
-        self.files.real(&path).unwrap_or(path)
+        let shown = self.paths.shown(&path);
+        self.files.read(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => format!("Could not find file '{}'.", shown.display()),
+            _ => format!("can not read '{}': {error}", shown.display()),
+        })
     }
 
     fn is_named_in(&self, config: &str) -> bool {
@@ -138,10 +142,7 @@ impl Locator {
         let config = folder.join(".git").join("config");
         let found = if place.is_bare_copy && folder == place.workspace {
             Some(folder.to_owned())
-        } else if let Ok(config) = place.files.real(&config)
-            && config.is_file()
-        {
-            let text = std::fs::read(config).unwrap_or_default();
+        } else if let Ok(text) = place.files.read(&config) {
             place
                 .is_named_in(&String::from_utf8_lossy(&text))
                 .then(|| folder.to_owned())

@@ -174,11 +174,7 @@ impl Matchers {
     }
 
     fn text(&self, file: &str) -> Result<String, String> {
-        let path = self.shared.place.rooted(file);
-        let bytes = std::fs::read(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => format!("Could not find file '{}'.", path.display()),
-            _ => format!("can not read '{}': {error}", path.display()),
-        })?;
+        let bytes = self.shared.place.read(file)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 

@@ -7,17 +7,18 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use tokio::net::UnixListener;
 use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 
+use super::super::super::files::{Op, Outcome};
 use super::super::super::follow::{Follower, Graces, Process};
 use super::super::super::group::Signal;
 use super::super::super::{Command, Ending, ExecError, Finished, Output, Stop};
-use super::wire::{Hello, Reply, Request, receive, send};
+use super::wire::{Failure, Hello, Reply, Request, receive, send};
 
 /// Where an agent will report.
 #[derive(Debug)]
@@ -80,8 +81,25 @@ struct Shared {
 struct Waiting {
     /// The container is gone.
     over: bool,
-    answers: HashMap<u32, oneshot::Sender<Reply>>,
+    answers: HashMap<u32, Answer>,
     ends: HashMap<u32, oneshot::Sender<Ending>>,
+}
+
+/// Who waits for an answer.
+#[derive(Debug)]
+enum Answer {
+    Later(oneshot::Sender<Reply>),
+    Now(mpsc::Sender<Reply>),
+}
+
+impl Answer {
+    /// Nobody may wait any more.
+    fn give(self, reply: Reply) {
+        match self {
+            Self::Later(to) => drop(to.send(reply)),
+            Self::Now(to) => drop(to.send(reply)),
+        }
+    }
 }
 
 /// The agent is gone, and its container with it.
@@ -117,8 +135,13 @@ impl Shared {
                     reply @ (Reply::Started { id }
                     | Reply::Refused { id, .. }
                     | Reply::Found { id, .. }
-                    | Reply::Done { id, .. }),
-                ) => drop(waiting.answers.remove(&id).map(|answer| answer.send(reply))),
+                    | Reply::Done { id, .. }
+                    | Reply::Outcomes { id, .. }),
+                ) => {
+                    if let Some(answer) = waiting.answers.remove(&id) {
+                        answer.give(reply);
+                    }
+                }
                 None => break,
             }
         }
@@ -148,7 +171,7 @@ impl Shared {
             if waiting.over {
                 return Err(Lost::error());
             }
-            waiting.answers.insert(id, answer);
+            waiting.answers.insert(id, Answer::Later(answer));
             if matches!(request, Request::Spawn { .. }) {
                 waiting.ends.insert(id, end);
             }
@@ -191,10 +214,10 @@ impl Agent {
     }
 
     /// Empties a folder, whoever made what is in it.
-    pub async fn empty(&self, folder: &Path) -> io::Result<()> {
+    pub async fn empty(&self, folder: &Path, spared: Vec<PathBuf>) -> io::Result<()> {
         let id = self.next();
         let folder = folder.to_owned();
-        self.order(id, &Request::Empty { id, folder }).await
+        self.order(id, &Request::Empty { id, folder, spared }).await
     }
 
     /// Gives everything below a folder to a user.
@@ -209,21 +232,26 @@ impl Agent {
         self.order(id, &request).await
     }
 
-    /// Copies what is in a folder to another, which is emptied before: of everything, or of these names.
-    pub async fn bring(
-        &self,
-        from: &Path,
-        to: &Path,
-        replaced: Option<Vec<PathBuf>>,
-    ) -> io::Result<()> {
+    /// Does things with files. Whoever asks waits for it, as for files of this machine.
+    pub fn perform(&self, ops: Vec<Op>) -> io::Result<Vec<Outcome>> {
         let id = self.next();
-        let request = Request::Bring {
-            id,
-            from: from.to_owned(),
-            to: to.to_owned(),
-            replaced,
-        };
-        self.order(id, &request).await
+        let (answer, answered) = mpsc::channel();
+        {
+            let mut waiting = self.shared.waiting();
+            if waiting.over {
+                return Err(Lost::error());
+            }
+            waiting.answers.insert(id, Answer::Now(answer));
+        }
+        let told = self.shared.tell(&Request::Files { id, ops }, &[]);
+        told.map_err(|_| Lost::error())?;
+        match answered.recv().map_err(|_| Lost::error())? {
+            Reply::Outcomes { outcomes, .. } => Ok(outcomes
+                .into_iter()
+                .map(|outcome| outcome.map_err(Failure::into_error))
+                .collect()),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
     }
 
     /// Lets the container go on when this connection ends.

@@ -15,8 +15,9 @@ use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
+use super::super::super::files::{Disk, Files as _, empty};
 use super::super::super::{Command, Ending, ExecError, find};
-use super::wire::{Hello, Refusal, Reply, Request, receive, send};
+use super::wire::{Failure, Hello, Refusal, Reply, Request, receive, send};
 use super::{folders, forward};
 
 /// Runs what it is told over the socket at this path until that closes.
@@ -107,19 +108,22 @@ impl Server {
                 Some(Request::Forward { id, port, to }) => {
                     self.done(id, forward::start(port, to))?;
                 }
-                Some(Request::Empty { id, folder }) => self.done(id, folders::empty(&folder))?,
+                Some(Request::Empty { id, folder, spared }) => {
+                    self.done(id, empty(&folder, spared))?;
+                }
                 Some(Request::Own {
                     id,
                     folder,
                     user,
                     group,
                 }) => self.done(id, folders::own(&folder, user, group))?,
-                Some(Request::Bring {
-                    id,
-                    from,
-                    to,
-                    replaced,
-                }) => self.done(id, folders::bring(&from, &to, replaced.as_deref()))?,
+                Some(Request::Files { id, ops }) => {
+                    let outcomes = Disk.perform(ops).into_iter();
+                    let outcomes = outcomes
+                        .map(|outcome| outcome.map_err(|error| Failure::of(&error)))
+                        .collect();
+                    self.reply(&Reply::Outcomes { id, outcomes })?;
+                }
                 Some(Request::Stay { id }) => {
                     self.stays.store(true, Ordering::Relaxed);
                     self.done(id, Ok(()))?;

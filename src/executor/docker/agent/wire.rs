@@ -13,6 +13,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
+use super::super::super::files::Op;
 use super::super::super::{Command, Ending, ExecError};
 
 /// Both ends are the same program, so this only keeps a broken stream from eating memory.
@@ -32,8 +33,12 @@ pub(super) enum Request {
     },
     /// Connections to this port of the container's own loopback go to an address.
     Forward { id: u32, port: u16, to: String },
-    /// Empties a folder.
-    Empty { id: u32, folder: PathBuf },
+    /// Empties a folder, but for some places in it.
+    Empty {
+        id: u32,
+        folder: PathBuf,
+        spared: Vec<PathBuf>,
+    },
     /// Gives everything below a folder to a user.
     Own {
         id: u32,
@@ -41,13 +46,8 @@ pub(super) enum Request {
         user: u32,
         group: u32,
     },
-    /// Copies what is in a folder to another, after that was emptied: of everything, or of these names.
-    Bring {
-        id: u32,
-        from: PathBuf,
-        to: PathBuf,
-        replaced: Option<Vec<PathBuf>>,
-    },
+    /// Does things with files, in this order.
+    Files { id: u32, ops: Vec<Op> },
     /// The container outlives the connection.
     Stay { id: u32 },
 }
@@ -75,6 +75,42 @@ pub(super) enum Reply {
         id: u32,
         error: String,
     },
+    /// Of each operation.
+    Outcomes {
+        id: u32,
+        outcomes: Vec<Result<Vec<u8>, Failure>>,
+    },
+}
+
+/// Why something could not be done with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    kind: u8,
+    text: String,
+}
+
+/// The kinds of error that lrun looks at.
+const KINDS: [io::ErrorKind; 5] = [
+    io::ErrorKind::Other,
+    io::ErrorKind::NotFound,
+    io::ErrorKind::PermissionDenied,
+    io::ErrorKind::IsADirectory,
+    io::ErrorKind::InvalidInput,
+];
+
+impl Failure {
+    pub fn of(error: &io::Error) -> Self {
+        let kind = KINDS.iter().position(|kind| *kind == error.kind());
+        Self {
+            kind: kind.and_then(|kind| u8::try_from(kind).ok()).unwrap_or(0),
+            text: error.to_string(),
+        }
+    }
+
+    pub fn into_error(self) -> io::Error {
+        let kind = KINDS.get(usize::from(self.kind)).copied();
+        io::Error::new(kind.unwrap_or(io::ErrorKind::Other), self.text)
+    }
 }
 
 /// What a container is like, seen from inside.
@@ -215,8 +251,8 @@ impl Request {
             Self::Forward { id, port, to } => {
                 out.number(4).number(*id).number(u32::from(*port)).text(to);
             }
-            Self::Empty { id, folder } => {
-                out.number(5).number(*id).text(folder);
+            Self::Empty { id, folder, spared } => {
+                out.number(5).number(*id).text(folder).texts(spared);
             }
             Self::Own {
                 id,
@@ -230,18 +266,10 @@ impl Request {
                     .number(*user)
                     .number(*group);
             }
-            Self::Bring {
-                id,
-                from,
-                to,
-                replaced,
-            } => {
-                out.number(7).number(*id).text(from).text(to);
-                out.number(u32::from(replaced.is_some()));
-                let names = replaced.as_deref().unwrap_or_default();
-                out.count(names.len());
-                for name in names {
-                    out.text(name);
+            Self::Files { id, ops } => {
+                out.number(7).number(*id).count(ops.len());
+                for op in ops {
+                    out.op(op);
                 }
             }
             Self::Stay { id } => {
@@ -285,6 +313,7 @@ impl Request {
             5 => Self::Empty {
                 id,
                 folder: from.text()?.into(),
+                spared: from.texts(|text| Some(text.into()))?,
             },
             6 => Self::Own {
                 id,
@@ -293,17 +322,9 @@ impl Request {
                 group: from.number()?,
             },
             7 => {
-                let (source, to) = (from.text()?.into(), from.text()?.into());
-                let some = from.number()? != 0;
                 let count = from.number()?;
-                let names = (0..count).map(|_| Some(from.text()?.into()));
-                let names = names.collect::<Option<Vec<PathBuf>>>()?;
-                Self::Bring {
-                    id,
-                    from: source,
-                    to,
-                    replaced: some.then_some(names),
-                }
+                let ops = (0..count).map(|_| from.op()).collect::<Option<_>>()?;
+                Self::Files { id, ops }
             }
             8 => Self::Stay { id },
             _ => return None,
@@ -347,6 +368,18 @@ impl Reply {
             Self::Done { id, error } => {
                 out.number(6).number(*id).text(error);
             }
+            Self::Outcomes { id, outcomes } => {
+                out.number(7).number(*id).count(outcomes.len());
+                for outcome in outcomes {
+                    match outcome {
+                        Ok(bytes) => out.number(0).bytes(bytes),
+                        Err(failure) => {
+                            out.number(1).number(u32::from(failure.kind));
+                            out.text(&failure.text)
+                        }
+                    };
+                }
+            }
         }
         out.0
     }
@@ -384,6 +417,21 @@ impl Reply {
                 id,
                 error: from.text()?.into_string().ok()?,
             },
+            7 => {
+                let count = from.number()?;
+                let outcome = |from: &mut Reader<'_>| match from.number()? {
+                    0 => Some(Ok(from.bytes()?)),
+                    _ => Some(Err(Failure {
+                        kind: u8::try_from(from.number()?).ok()?,
+                        text: from.text()?.into_string().ok()?,
+                    })),
+                };
+                let outcomes = (0..count).map(|_| outcome(&mut from));
+                Self::Outcomes {
+                    id,
+                    outcomes: outcomes.collect::<Option<_>>()?,
+                }
+            }
             _ => return None,
         })
     }
@@ -403,11 +451,53 @@ impl Writer {
         self.number(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
-    fn text(&mut self, text: impl AsRef<OsStr>) -> &mut Self {
-        let bytes = text.as_ref().as_bytes();
+    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.count(bytes.len());
         self.0.extend(bytes);
         self
+    }
+
+    fn text(&mut self, text: impl AsRef<OsStr>) -> &mut Self {
+        self.bytes(text.as_ref().as_bytes())
+    }
+
+    fn texts<T: AsRef<OsStr>>(&mut self, texts: &[T]) -> &mut Self {
+        self.count(texts.len());
+        for text in texts {
+            self.text(text);
+        }
+        self
+    }
+
+    fn op(&mut self, op: &Op) -> &mut Self {
+        match op {
+            Op::Read(path) => self.number(1).text(path),
+            Op::Take(path) => self.number(2).text(path),
+            Op::Write { path, mode, bytes } => self.number(3).text(path).number(*mode).bytes(bytes),
+            Op::Look(path) => self.number(4).text(path),
+            Op::Hash { workspace, args } => self.number(5).text(workspace).texts(args),
+            Op::Copy {
+                from,
+                to,
+                user,
+                group,
+            } => {
+                self.number(6).text(from).text(to);
+                self.number(*user).number(*group)
+            }
+            Op::Bring {
+                from,
+                within,
+                to,
+                replaced,
+            } => {
+                self.number(7).text(from).text(within).text(to);
+                match replaced {
+                    None => self.number(0),
+                    Some(names) => self.number(1).texts(names),
+                }
+            }
+        }
     }
 
     fn pairs(&mut self, pairs: &[(OsString, OsString)]) -> &mut Self {
@@ -428,11 +518,53 @@ impl Reader<'_> {
         Some(u32::from_be_bytes(*number))
     }
 
-    fn text(&mut self) -> Option<OsString> {
+    fn bytes(&mut self) -> Option<Vec<u8>> {
         let length = self.number()? as usize;
-        let (text, rest) = self.0.split_at_checked(length)?;
+        let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
-        Some(OsString::from_vec(text.to_vec()))
+        Some(bytes.to_vec())
+    }
+
+    fn text(&mut self) -> Option<OsString> {
+        self.bytes().map(OsString::from_vec)
+    }
+
+    fn texts<T>(&mut self, of: impl Fn(OsString) -> Option<T>) -> Option<Vec<T>> {
+        let count = self.number()?;
+        (0..count).map(|_| of(self.text()?)).collect()
+    }
+
+    fn op(&mut self) -> Option<Op> {
+        Some(match self.number()? {
+            1 => Op::Read(self.text()?.into()),
+            2 => Op::Take(self.text()?.into()),
+            3 => Op::Write {
+                path: self.text()?.into(),
+                mode: self.number()?,
+                bytes: self.bytes()?,
+            },
+            4 => Op::Look(self.text()?.into()),
+            5 => Op::Hash {
+                workspace: self.text()?.into(),
+                args: self.texts(|text| text.into_string().ok())?,
+            },
+            6 => Op::Copy {
+                from: self.text()?.into(),
+                to: self.text()?.into(),
+                user: self.number()?,
+                group: self.number()?,
+            },
+            7 => Op::Bring {
+                from: self.text()?.into(),
+                within: self.text()?.into(),
+                to: self.text()?.into(),
+                replaced: match self.number()? {
+                    0 => None,
+                    _ => Some(self.texts(|text| Some(text.into()))?),
+                },
+            },
+            _ => return None,
+        })
     }
 
     fn pairs(&mut self) -> Option<Vec<(OsString, OsString)>> {
@@ -454,6 +586,47 @@ mod tests {
             args: vec!["-e".into(), OsString::from_vec(vec![b'x', 0xff])],
             env: vec![("INPUT_A-B".into(), "1\n2".into()), ("E".into(), "".into())],
             cwd: "/w w".into(),
+        }
+    }
+
+    fn ops() -> Vec<Op> {
+        let path = || PathBuf::from("/w w/x");
+        let bring = |replaced| Op::Bring {
+            from: path(),
+            within: "/w w".into(),
+            to: path(),
+            replaced,
+        };
+        vec![
+            Op::Read(path()),
+            Op::Take(path()),
+            Op::Write {
+                path: path(),
+                mode: 0o644,
+                bytes: vec![0, 0xff],
+            },
+            Op::Look(path()),
+            Op::Hash {
+                workspace: path(),
+                args: vec!["**/*.lock".to_owned(), String::new()],
+            },
+            Op::Copy {
+                from: path(),
+                to: path(),
+                user: 1,
+                group: 2,
+            },
+            bring(None),
+            bring(Some(vec![path(), "a".into()])),
+        ]
+    }
+
+    #[test]
+    fn what_went_wrong_comes_out_as_its_kind() {
+        for kind in KINDS {
+            let failure = Failure::of(&io::Error::new(kind, "text"));
+            let error = failure.into_error();
+            assert_eq!((error.kind(), error.to_string()), (kind, "text".to_owned()));
         }
     }
 
@@ -479,6 +652,7 @@ mod tests {
             Request::Empty {
                 id: 3,
                 folder: "/w".into(),
+                spared: vec!["/w/a".into()],
             },
             Request::Own {
                 id: 4,
@@ -486,6 +660,8 @@ mod tests {
                 user: 1000,
                 group: 100,
             },
+            Request::Files { id: 5, ops: ops() },
+            Request::Stay { id: 6 },
         ];
         for request in requests {
             let bytes = request.encode();
@@ -519,6 +695,13 @@ mod tests {
             Reply::Done {
                 id: 5,
                 error: "no".to_owned(),
+            },
+            Reply::Outcomes {
+                id: 6,
+                outcomes: vec![
+                    Ok(vec![0, 1, 0xff]),
+                    Err(Failure::of(&io::ErrorKind::NotFound.into())),
+                ],
             },
         ];
         for reply in replies {
