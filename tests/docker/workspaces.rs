@@ -25,6 +25,7 @@ pub const TESTS: &[Test] = &[
         odd_path,
     ),
     ("workspaces::the_users_own_tree_is_never_touched", untouched),
+    ("workspaces::links_mean_what_they_mean_inside", links),
 ];
 
 /// Lists the tree: names, kinds, modes, content, and what git says of it.
@@ -306,4 +307,58 @@ jobs:
     assert_eq!(read("a"), "changed\n");
     assert_eq!(read("folder/b"), "b\n");
     assert!(Path::new(&lrun.root()).join(".github").is_dir());
+}
+
+fn links() {
+    let lrun = repository(
+        "on: push
+jobs:
+  inside:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: |
+          mkdir -p real/act; echo x > real/file; ln -s $PWD/real x; ln -s $PWD/real/act act
+          printf 'runs: {using: composite, steps: [{run: echo composite, shell: bash}]}' > real/act/action.yml
+          echo FOO=bar > /opt/env; ln -sf /opt/env $GITHUB_ENV
+      - run: echo \"$FOO ${{ hashFiles('x/file') != '' || hashFiles('real/file') != '' }}\"
+      - uses: ./act
+      - uses: actions/checkout@v4
+        with: {path: '${{ github.workspace }}/sub'}
+      - run: cat sub/a
+  outside:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          ln -sf HOST/env $GITHUB_ENV; ln -s HOST/act act; ln -s HOST x
+      - run: echo \"leaks:$LEAK ${{ hashFiles('x/env') }}\"
+      - uses: ./act
+        continue-on-error: true
+      - run: rm -rf $RUNNER_TEMP; ln -s HOST/empty $RUNNER_TEMP
+      - run: echo never written on the host
+        continue-on-error: true
+",
+    );
+    let host = lrun.scratch().join("host");
+    for (name, text) in [
+        ("env", "LEAK=yes\n"),
+        (
+            "act/action.yml",
+            "runs: {using: composite, steps: [{run: echo leaked, shell: bash}]}",
+        ),
+        ("empty/.keep", ""),
+    ] {
+        let path = host.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let workflow = lrun.root().join(".github/workflows/ci.yml");
+    let text = std::fs::read_to_string(&workflow).unwrap();
+    std::fs::write(&workflow, text.replace("HOST", host.to_str().unwrap())).unwrap();
+    let events = passes(&lrun);
+    assert_eq!(events.lines("inside"), ["bar true", "composite", "changed"]);
+    let lines = events.lines("outside");
+    assert_eq!(lines[0], "leaks: ", "{lines:?}");
+    assert!(!lines.contains(&"leaked"), "{lines:?}");
+    assert_eq!(std::fs::read_dir(host.join("empty")).unwrap().count(), 1);
 }
