@@ -21,7 +21,7 @@ use crate::executor::docker::{
 };
 use crate::executor::{BoxFuture, Command, ExecError, Finished, Machine, Output, Stop};
 use crate::expr::Value;
-use crate::plan::container::Port;
+use crate::plan::container::{ContainerOptions, Port};
 use crate::workflow::StepsJob;
 
 /// The first port that is given out where a workflow names none, as Docker would.
@@ -193,7 +193,7 @@ impl Job {
             containers.services = Some(services.map_err(one)?);
         }
         if let Some(boxed) = &ground.machine {
-            let machine = match self.lay_workspace(containers, definition).await {
+            let machine = match self.lay_workspace(containers, definition, ground).await {
                 Some((layers, laid)) => self.start_in_layers(containers, boxed, layers, laid).await,
                 None => self.start_machine(containers, boxed).await,
             };
@@ -226,7 +226,7 @@ impl Job {
                     IndexMap::new(),
                 )
             };
-            let spec = self.service_spec(name, service, published);
+            let spec = self.service_spec(containers, name, service, published);
             let Some(services) = &mut containers.services else {
                 continue;
             };
@@ -276,7 +276,13 @@ impl Job {
         Err(errors)
     }
 
-    fn service_spec(&self, name: &str, service: &Boxed, ports: Vec<Port>) -> Spec {
+    fn service_spec(
+        &self,
+        containers: &Containers,
+        name: &str,
+        service: &Boxed,
+        ports: Vec<Port>,
+    ) -> Spec {
         let container = &service.container;
         let mut env = self.proxies(&container.env);
         env.extend(container.env.iter().map(|(k, v)| (k.clone(), v.clone())));
@@ -288,10 +294,10 @@ impl Job {
             workdir: None,
             network: Network::Default,
             ports,
-            options: service.options.clone(),
+            options: self.placed_options(containers, &service.options),
             env: with_marks(env),
             binds: Vec::new(),
-            volumes: container.volumes.clone(),
+            volumes: self.placed(containers, &container.volumes),
             entrypoint: container
                 .entrypoint
                 .as_deref()
@@ -355,7 +361,7 @@ impl Job {
             },
             _ => Network::Default,
         };
-        let mut volumes = container.volumes.clone();
+        let mut volumes = self.placed(containers, &container.volumes);
         let (mut binds, tools) = (self.binds(boxed.kind), tools_volume(boxed));
         if let Some(layers) = &containers.layers {
             let inside = self.paths.inside(&self.directories.workspace);
@@ -386,7 +392,7 @@ impl Job {
             network,
             ports: published(&container.ports)
                 .map_err(|text| DockerError::Agent(std::io::Error::other(text)))?,
-            options: boxed.options.clone(),
+            options: self.placed_options(containers, &boxed.options),
             env,
             binds,
             volumes,
@@ -413,6 +419,39 @@ impl Job {
         }
         self.trust_workspace(&machine).await;
         Ok(machine)
+    }
+
+    /// Volumes whose sources are the job's own folders, as the engine knows those.
+    fn placed(&self, containers: &Containers, volumes: &[String]) -> Vec<String> {
+        let place = |volume: &String| {
+            let Some((source, rest)) = volume.split_once(':').filter(|(it, _)| it.starts_with('/'))
+            else {
+                return volume.clone();
+            };
+            let real = self.paths.real(Path::new(source));
+            match &containers.layers {
+                Some(layers) if real == self.directories.workspace => {
+                    format!("{}:{rest}", layers.volume)
+                }
+                _ => format!("{}:{rest}", real.display()),
+            }
+        };
+        volumes.iter().map(place).collect()
+    }
+
+    fn placed_options(
+        &self,
+        containers: &Containers,
+        options: &ContainerOptions,
+    ) -> ContainerOptions {
+        let mut options = options.clone();
+        options.volume = self.placed(containers, &options.volume);
+        for mount in &mut options.mount {
+            if let Some(source) = mount.source.as_mut().filter(|it| it.starts_with('/')) {
+                *source = self.paths.real(Path::new(source)).display().to_string();
+            }
+        }
+        options
     }
 
     /// The machine that an earlier run left.

@@ -1,15 +1,20 @@
 //! Where a leg runs: this machine, or containers; decided before it starts (DESIGN 7 "Machines").
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use super::Run;
 use super::availability::Unavailable;
-use super::engine::Found;
+use super::engine::{DockerOptions, Found};
+use super::job::Job;
 use super::leg::LegPlan;
 use super::paths::Kind;
+use super::set_up::SetUpError;
 use crate::diagnostic::Span;
 use crate::event::Level;
 use crate::executor::docker::Image;
+use crate::expr::Value;
 use crate::plan::container::{ContainerOptions, ImageName};
 use crate::plan::machine::{Backend, Placement};
 use crate::workflow::container::Container;
@@ -292,6 +297,59 @@ async fn boxed(
         container,
         options,
     })
+}
+
+impl Ground {
+    /// What the containers mount of the machine that the engine is on, and whether a volume may stand in its place.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, bool)> {
+        let all = self.machine.iter().chain(self.services.values());
+        all.flat_map(|boxed| {
+            let volumes = boxed.container.volumes.iter().chain(&boxed.options.volume);
+            let sources = volumes.filter_map(|volume| Some((volume.split_once(':')?.0, true)));
+            let mounts = boxed.options.mount.iter();
+            sources.chain(mounts.filter_map(|mount| Some((mount.source.as_deref()?, false))))
+        })
+    }
+
+    /// Reads `container` and `services` again, now that the job has its folders (SPEC GEN-3, W-121); the images are
+    /// those that were brought.
+    pub fn reread(&mut self, job: &Job, definition: &StepsJob) -> Result<(), SetUpError> {
+        if definition.container.is_none() && definition.services.is_none() {
+            return Ok(());
+        }
+        let contexts = job
+            .server
+            .clone()
+            .with("env", super::job::env_value(&job.state.env))
+            .with("runner", Value::Object(Arc::clone(&job.runner)))
+            .with("job", job.job_value());
+        let asked = Asked::of(definition, &job.evaluator(&contexts))?;
+        let docker = &job.run.options.docker;
+        if let (Some(machine), Some(container)) = (&mut self.machine, asked.container) {
+            machine.reread(container, docker)?;
+        }
+        for (name, container) in asked.services {
+            if let Some(service) = self.services.get_mut(&name) {
+                service.reread(container, docker)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Boxed {
+    fn reread(&mut self, container: Container, docker: &DockerOptions) -> Result<(), SetUpError> {
+        if container.options != self.container.options {
+            let options = ContainerOptions::parse(&container.options);
+            self.options = options.map_err(|error| SetUpError::Message(error.to_string()))?;
+            docker.rights.grant(&mut self.options);
+            if self.options.platform.is_none() {
+                self.options.platform.clone_from(&docker.platform);
+            }
+        }
+        self.container = container;
+        Ok(())
+    }
 }
 
 impl Run {

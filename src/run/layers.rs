@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use super::background::Course;
 use super::containers::Containers;
 use super::directories::remove_tree;
+use super::ground::Ground;
 use super::hook::{Hook, HookStage};
 use super::job::Job;
 use super::uses::{Checkout as Whose, Meaning};
@@ -61,7 +62,17 @@ impl Job {
         &self,
         containers: &Containers,
         definition: &StepsJob,
+        ground: &Ground,
     ) -> Option<(Layers, Laid)> {
+        // A part of a volume can not be mounted, and layers are one.
+        let workspace = &self.directories.workspace;
+        let is_part = |(source, may_be_volume): (&str, bool)| {
+            let source = self.paths.real(Path::new(source));
+            source.starts_with(workspace) && !(may_be_volume && source == *workspace)
+        };
+        if ground.sources().any(is_part) {
+            return None;
+        }
         if self.run.options.bind
             || self.slot.is_some()
             || containers.found.parts.is_none()

@@ -91,7 +91,7 @@ pub(super) async fn run(plan: &LegPlan, key: JobKey) -> LegEnd {
         prepared = Box::pin(prepare(plan, definition, &terms)) => prepared,
         () = plan.cancel.cancelled() => return plan.give_up(&key),
     };
-    let ground = match prepared {
+    let mut ground = match prepared {
         Ok(Ok(ground)) => ground,
         Ok(Err(obstacle)) => {
             plan.report_unavailable(&key, &obstacle);
@@ -121,7 +121,8 @@ pub(super) async fn run(plan: &LegPlan, key: JobKey) -> LegEnd {
         timeout: terms.timeout,
         cancel_timeout: terms.cancel_timeout,
     };
-    let (shown, outputs) = on_machine(plan, &key, definition, &ground, limits).await;
+    let machine = on_machine(plan, &key, definition, &mut ground, limits);
+    let (shown, outputs) = Box::pin(machine).await;
     let result = if shown == Conclusion::Failure && terms.continue_on_error {
         Conclusion::Success
     } else {
@@ -216,12 +217,23 @@ async fn on_machine(
     plan: &LegPlan,
     key: &JobKey,
     definition: &StepsJob,
-    ground: &Ground,
+    ground: &mut Ground,
     limits: Limits,
 ) -> (Conclusion, IndexMap<String, String>) {
     let masker = plan.run.masker.fork();
     let slot = plan.run.slot(key, ground).await;
-    let mut job = match set_up(plan, key, definition, ground, &masker, slot) {
+    let job = set_up(plan, key, definition, ground, &masker, slot);
+    let job = match job {
+        Ok(mut job) => match ground.reread(&job, definition) {
+            Ok(()) => Ok(job),
+            Err(error) => {
+                tear_down(plan, key, &mut job).await;
+                Err(error)
+            }
+        },
+        Err(error) => Err(error),
+    };
+    let mut job = match job {
         Ok(job) => job,
         Err(error) => {
             let found = match error {

@@ -103,7 +103,6 @@ fn prepare(
         mut server,
         debug,
     } = values(plan, definition, masker)?;
-    let env = job_env(plan, definition, &server)?;
     let paths = match &ground.machine {
         Some(boxed) => {
             directories.open().map_err(|error| {
@@ -128,6 +127,8 @@ fn prepare(
     set("action_repository", "");
     set("action_ref", "");
     server.set("github", Value::Object(Arc::new(github.clone())));
+    // SPEC GEN-3: by now there is a workspace.
+    let env = job_env(plan, definition, &server)?;
     let runner = github::runner(
         &paths.shown(&directories.temp),
         &paths.tools(&directories.tool_cache),

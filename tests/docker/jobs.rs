@@ -29,6 +29,10 @@ pub const TESTS: &[Test] = &[
     ("jobs::javascript_actions_run_on_the_images_node", node),
     ("jobs::an_empty_image_means_this_machine", empty_image),
     ("jobs::what_is_not_to_be_had_is_unavailable", unavailable),
+    (
+        "jobs::containers_are_read_when_the_job_has_a_workspace",
+        contexts,
+    ),
     ("jobs::options_reach_the_engine", options),
     (
         "jobs::a_container_that_does_not_start_is_a_failed_step",
@@ -424,6 +428,52 @@ fn unavailable() {
         assert_eq!(events.lines("b"), ["b"]);
         nothing_left(&lrun.root());
     }
+}
+
+fn contexts() {
+    // SPEC GEN-3, W-121: `github.workspace`, `runner` and `job` are there.
+    let lrun = on_base(
+        "on: push
+env: {W: '${{ github.workspace }}/e'}
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    env: {J: '${{ github.job }} ${{ github.workspace }}'}
+    container:
+      image: BASE
+      env: {R: '${{ runner.os }} ${{ job.status }} ${{ env.W }}'}
+      volumes: ['${{ github.workspace }}:/ws']
+    services:
+      web: {image: WEB, env: {S: '${{ runner.temp }}'}, volumes: ['${{ github.workspace }}/.github:/of-job']}
+    steps:
+      - uses: actions/checkout@v4
+      - run: echo \"$W $J $R\"; ls /ws/.github; echo x > /ws/made; cat made
+  b:
+    runs-on: ubuntu-latest
+    container: {image: BASE, volumes: ['${{ github.workspace }}:/ws']}
+    steps:
+      - uses: actions/checkout@v4
+      - run: echo x > /ws/made; cat made
+  c:
+    runs-on: self-hosted
+    env: {W: '${{ github.workspace }}'}
+    steps:
+      - run: test \"$W\" = \"$PWD\" && echo same
+",
+    );
+    let events = passes(&lrun);
+    let place = "/home/runner/work/demo/demo";
+    assert_eq!(
+        events.lines("a"),
+        [
+            // SPEC J-41: a value that begins with such a path is translated.
+            format!("/__w/demo/demo/e a {place} Linux success {place}/e"),
+            "workflows".to_owned(),
+            "x".to_owned()
+        ]
+    );
+    assert_eq!(events.lines("b"), ["x"]);
+    assert_eq!(events.lines("c"), ["same"]);
 }
 
 fn options() {
