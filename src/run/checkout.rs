@@ -29,6 +29,11 @@ impl Job {
             self.say(Some(&prepared.key), Level::Warning, &warning);
         }
         let mut request = request;
+        // It may be written as a path of the container's.
+        request.path = request.path.map(|path| {
+            let real = self.paths.real(std::path::Path::new(&path));
+            real.to_string_lossy().into_owned()
+        });
         if let Some(laid) = self.laid.take_if(|laid| laid.request == request) {
             return self.end_checkout(prepared, laid.checkout, survives);
         }

@@ -506,10 +506,13 @@ impl Job {
         let borrowed = crate::workspace::borrowed(&options.workspace);
         let stand_ins = options.remote.stand_ins();
         let tools = self.run.tool_cache();
+        let snapshots = crate::workspace::snapshots(&options.workspace);
+        // The first job may be the one that makes them.
+        drop(std::fs::create_dir_all(&snapshots));
         for folder in borrowed
             .into_iter()
             .chain(stand_ins)
-            .chain([tools, options.workspace.cache.clone()])
+            .chain([tools, snapshots])
         {
             if folder.is_dir() && !binds.iter().any(|it| Path::new(&it.target) == folder) {
                 binds.push(bind(&folder, folder.clone(), true));

@@ -18,12 +18,10 @@ impl Job {
         prepared: &Prepared<'_>,
         with: Option<&Token>,
     ) -> Result<IndexMap<String, String>, EvalError> {
-        with.map(|with| {
-            self.evaluator_of(frame, &prepared.contexts)
-                .string_map(with)
-        })
-        .transpose()
-        .map(Option::unwrap_or_default)
+        let contexts = self.contexts_inside(&prepared.contexts);
+        with.map(|with| self.evaluator_of(frame, &contexts).string_map(with))
+            .transpose()
+            .map(Option::unwrap_or_default)
     }
 
     /// All inputs of an action: the given ones, then declared defaults (SPEC ).

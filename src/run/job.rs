@@ -1,5 +1,6 @@
 //! One leg of a job on its machine: set up, steps, posts, completion (SPEC 5.1).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -269,6 +270,34 @@ impl Job {
             ("workflow_repository", Value::string(repository)),
             ("workflow_file_path", Value::string(file)),
         ])
+    }
+
+    /// What a step's `run` and `with` are evaluated with: paths of `github` and `runner` as the container has them, where
+    /// they differ (SPEC 3.1, of which it is not certain that GitHub does so everywhere yet).
+    pub fn contexts_inside<'a>(&self, contexts: &'a Contexts) -> Cow<'a, Contexts> {
+        if self.containers.is_none() || !self.paths.translate() {
+            return Cow::Borrowed(contexts);
+        }
+        let mut inside = contexts.clone();
+        for name in ["github", "runner"] {
+            let Value::Object(object) = contexts.get(name) else {
+                continue;
+            };
+            let mut object = (*object).clone();
+            let paths: Vec<(String, Value)> = object
+                .iter()
+                .filter_map(|(key, value)| {
+                    let text = value.as_str().filter(|text| text.starts_with('/'))?;
+                    let path = self.paths.inside(Path::new(text));
+                    Some((key.to_owned(), Value::string(path.to_str()?)))
+                })
+                .collect();
+            for (key, value) in paths {
+                object.insert(key.as_str(), value);
+            }
+            inside.set(name, Value::Object(Arc::new(object)));
+        }
+        Cow::Owned(inside)
     }
 
     pub fn evaluator<'a>(&'a self, contexts: &'a Contexts) -> Evaluator<'a> {

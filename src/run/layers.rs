@@ -182,15 +182,10 @@ impl Job {
     /// may be another user's, and links mean what they mean there.
     pub async fn check_out_inside(&self, request: &CheckoutRequest) -> Result<Checkout, String> {
         let workspace = &self.directories.workspace;
-        // As written, it may be a path of the container's.
-        let path = request
-            .path
-            .as_deref()
-            .map(|path| self.paths.real(Path::new(path)));
-        let path = path.as_deref().map(Path::to_string_lossy);
-        let dest = workspace::plain_destination(workspace, path.as_deref()).map_err(|_| {
+        let path = request.path.as_deref();
+        let dest = workspace::plain_destination(workspace, path).map_err(|_| {
             let shown = |path: &Path| self.paths.shown(path).display().to_string();
-            let path = request.path.as_deref().unwrap_or_default();
+            let path = path.unwrap_or_default();
             format!(
                 "Repository path '{}' is not under '{}'",
                 shown(&workspace.join(path)),

@@ -122,6 +122,11 @@ impl Paths {
         }
     }
 
+    /// Expressions and processes have different paths.
+    pub fn translate(&self) -> bool {
+        self.views.iter().any(|view| view.shown != view.inside)
+    }
+
     /// Nothing looks different.
     pub fn is_plain(&self) -> bool {
         self.views.is_empty()

@@ -133,7 +133,8 @@ impl Job {
         shell: Option<&Token>,
         directory: Option<&Token>,
     ) -> Result<Written, Unready> {
-        let evaluator = self.evaluator_of(frame, &prepared.contexts);
+        let contexts = self.contexts_inside(&prepared.contexts);
+        let evaluator = self.evaluator_of(frame, &contexts);
         let optional = |token: Option<&Token>| {
             token
                 .map(|token| evaluator.string(token))

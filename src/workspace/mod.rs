@@ -41,6 +41,7 @@ pub use request::{CheckoutRequest, Submodules};
 pub use scan::Changes;
 pub use snapshot::Snapshot;
 pub use source::borrowed;
+pub use store::folder_of as snapshots;
 
 /// Files of lrun's own that may hold secrets, in the root of the workspace.
 const SECRET_FILES: [&str; 4] = [".secrets", ".env", ".vars", ".input"];

@@ -46,7 +46,7 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn lock(options: &Options) -> Result<Self> {
-        let folder = options.cache.join(name_of(options));
+        let folder = folder_of(options);
         fs::create_dir_all(&folder).map_err(io("make", &folder))?;
         place::keep_private(&folder).map_err(io("protect", &folder))?;
         let path = folder.join("lock");
@@ -278,6 +278,11 @@ impl<'m> Change<'m> {
         }
         Ok(())
     }
+}
+
+/// Where the snapshots of a tree lie, and nothing else.
+pub fn folder_of(options: &Options) -> PathBuf {
+    options.cache.join(name_of(options))
 }
 
 /// One name for each root and way of seeing it.

@@ -34,6 +34,7 @@ pub const TESTS: &[Test] = &[
         contexts,
     ),
     ("jobs::options_reach_the_engine", options),
+    ("jobs::a_job_sees_nothing_of_another", apart),
     (
         "jobs::a_container_that_does_not_start_is_a_failed_step",
         broken_start,
@@ -137,7 +138,7 @@ jobs:
     assert_eq!(lines[0], "/__w/demo/demo");
     assert_eq!(
         lines[1],
-        "/__w/demo/demo /__w/_temp /github/home /github/workflow/event.json b own /home/runner/work/demo/demo"
+        "/__w/demo/demo /__w/_temp /github/home /github/workflow/event.json b own /__w/demo/demo"
     );
     assert!(lines[2].contains(".sh"), "{lines:?}");
     assert_eq!(lines[3..], ["true true", "/__w/demo/demo/sub"]);
@@ -428,6 +429,31 @@ fn unavailable() {
         assert_eq!(events.lines("b"), ["b"]);
         nothing_left(&lrun.root());
     }
+}
+
+fn apart() {
+    let lrun = on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: ls CACHE
+",
+    );
+    let cache = lrun.scratch().join("cache/lrun");
+    let workflow = lrun.root().join(".github/workflows/ci.yml");
+    let text = std::fs::read_to_string(&workflow).unwrap();
+    std::fs::write(&workflow, text.replace("CACHE", cache.to_str().unwrap())).unwrap();
+    let events = passes(&lrun);
+    let seen = events.lines("a");
+    let all = std::fs::read_dir(&cache).unwrap().count();
+    // The tools, and the snapshots of this repository; not the folders of other jobs.
+    assert!(
+        seen.len() == 2 && all > 2 && seen.contains(&"tools"),
+        "{seen:?}"
+    );
 }
 
 fn contexts() {
