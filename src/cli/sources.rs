@@ -12,6 +12,7 @@ use super::table::FLAGS;
 use super::words::Written;
 use super::{actrc, lrun_toml};
 use crate::event::Level;
+use crate::plan::container::{ContainerOptions, USERNS, is_userns};
 
 /// Who set a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -392,9 +393,20 @@ fn verify(flag: &Flag, value: &str, origin: &Origin) -> Result<(), CliError> {
     if long == "container-options" {
         let words = shell_words::split(value)
             .map_err(|error| CliError::new(format!("`--{long} {value}`: {error}")))?;
-        crate::plan::container::ContainerOptions::default()
+        ContainerOptions::default()
             .read(words)
             .map_err(|error| CliError::new(format!("`--{long} {value}`: {error}")))?;
+    }
+    if long == "userns" && !is_userns(value) {
+        return Err(CliError::new(format!(
+            "`--{long}` is {USERNS}, not `{value}`"
+        )));
+    }
+    let socket = value.strip_prefix("unix://").unwrap_or(value);
+    if long.ends_with("-socket") && value != "-" && !socket.starts_with('/') {
+        return Err(CliError::new(format!(
+            "`--{long}` is the whole path of a socket, such as /var/run/docker.sock, not `{value}`"
+        )));
     }
     if long == "github-instance" && !is_host(value) {
         return Err(CliError::new(format!(

@@ -268,6 +268,10 @@ async fn boxed(
             )
         })?,
     };
+    if let Some(why) = found.engine.forgets(&options) {
+        let help = "take the option out, or use a newer engine";
+        return Err(unavailable(span, format!("{what}: {why}"), help));
+    }
     docker.rights.grant(&mut options);
     if options.platform.is_none() {
         options.platform.clone_from(&docker.platform);

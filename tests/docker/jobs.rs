@@ -442,7 +442,7 @@ jobs:
       - run: ls CACHE
 ",
     );
-    let cache = lrun.scratch().join("cache/lrun");
+    let cache = lrun.scratch().join("home/cache/lrun");
     let workflow = lrun.root().join(".github/workflows/ci.yml");
     let text = std::fs::read_to_string(&workflow).unwrap();
     std::fs::write(&workflow, text.replace("CACHE", cache.to_str().unwrap())).unwrap();

@@ -64,7 +64,8 @@ fn cleans(lrun: Lrun) {
     let ended = lrun.run();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     nothing_left(&lrun.root());
-    let work = lrun.scratch().join("cache/lrun/work");
+    let work = lrun.scratch().join("home/cache/lrun/work");
+    assert!(work.is_dir());
     let folders = std::fs::read_dir(&work).into_iter().flatten().flatten();
     let folders: Vec<_> = folders.map(|entry| entry.path()).collect();
     assert!(folders.is_empty(), "{folders:?}");

@@ -107,6 +107,7 @@ impl Spec {
                     Network::Default => None,
                     Network::Named(name) | Network::Own { name, .. } => Some(name.clone()),
                 },
+                security_opt: some(self.security()?),
                 ..limits(options)
             }),
             ..ContainerCreateBody::default()
@@ -161,6 +162,25 @@ impl Spec {
         Some(NetworkingConfig {
             endpoints_config: Some(HashMap::from([(name.clone(), endpoint)])),
         })
+    }
+
+    /// A seccomp profile is a file to the client, and its content to the engine.
+    fn security(&self) -> Result<Vec<String>, DockerError> {
+        let read = |option: &String| {
+            let profile = option
+                .strip_prefix("seccomp=")
+                .or(option.strip_prefix("seccomp:"));
+            let file = profile.filter(|it| !["unconfined", "builtin"].contains(it));
+            let Some(path) = file.filter(|it| !it.starts_with('{')) else {
+                return Ok(option.clone());
+            };
+            let text = std::fs::read_to_string(path).map_err(|source| DockerError::File {
+                path: path.to_owned(),
+                source,
+            })?;
+            Ok(format!("seccomp={text}"))
+        };
+        self.options.security_opt.iter().map(read).collect()
     }
 
     fn mounts(&self) -> Vec<Mount> {
@@ -294,7 +314,6 @@ fn limits(options: &ContainerOptions) -> HostConfig {
         privileged: options.privileged.then_some(true),
         cap_add: list(&options.cap_add),
         cap_drop: list(&options.cap_drop),
-        security_opt: list(&options.security_opt),
         devices: some(devices.collect()),
         device_requests: some(gpus.collect()),
         group_add: list(&options.group_add),

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::DockerError;
+use crate::plan::container::ContainerOptions;
 
 /// An engine that does not answer within this is none.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -238,6 +239,14 @@ impl Engine {
     }
 
     /// The network of a container that asks for none.
+    /// An option that this engine would take and forget.
+    pub fn forgets(&self, options: &ContainerOptions) -> Option<&'static str> {
+        // Docker: API version history, v1.44.
+        let is_old = self.name == "Docker" && !is_at_least(&self.api, 44);
+        (is_old && options.health.start_interval.is_some())
+            .then_some("--health-start-interval takes an engine with API 1.44 or newer")
+    }
+
     /// Nobody but lrun may run the health checks of its containers.
     pub(super) fn leaves_checks(&self) -> bool {
         self.name == "Podman"
@@ -255,6 +264,14 @@ impl Engine {
     pub fn is_local(&self) -> bool {
         self.address.starts_with("unix://")
     }
+}
+
+/// Whether a version of the API, `1.41`, has this second number or a later one.
+fn is_at_least(api: &str, minor: u32) -> bool {
+    let parts = api.split_once('.');
+    parts.is_none_or(|(major, rest)| {
+        major != "1" || rest.parse::<u32>().is_ok_and(|rest| rest >= minor)
+    })
 }
 
 #[cfg(test)]

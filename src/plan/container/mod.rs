@@ -7,6 +7,7 @@ mod words;
 
 pub use image::ImageName;
 pub use options::{
-    ContainerOptions, Device, Gpus, Health, Mount, MountKind, OptionError, Port, Restart, Ulimit,
+    ContainerOptions, Device, Gpus, Health, Mount, MountKind, OptionError, Port, Restart, USERNS,
+    Ulimit, is_userns,
 };
 pub use words::words;

@@ -1,5 +1,7 @@
 //! `options` of a container: the flags of `docker create` that lrun knows, read into what the engine's API takes.
 
+use std::net::IpAddr;
+
 use super::quantity::{bytes, nano_cpus, nanoseconds};
 use super::words::words;
 
@@ -126,7 +128,7 @@ pub enum OptionError {
     Unknown(String),
     #[error("the container option '{0}' needs a value")]
     NoValue(String),
-    #[error("the container option '{flag}' can not be '{value}': {expected}")]
+    #[error("the container option '{flag}' can not be '{}': expected {expected}{}", value.escape_debug(), folded(value))]
     Value {
         flag: String,
         value: String,
@@ -134,6 +136,15 @@ pub enum OptionError {
     },
     #[error("'{0}' is no container option: options start with '-'")]
     Word(String),
+}
+
+/// As on GitHub, a line break parts no words (SPEC J-24: the runner's process launcher knows blanks and tabs).
+fn folded(value: &str) -> &'static str {
+    if value.contains('\n') {
+        ", without the line break that `options: |` or `options: >` leaves in it; write `options: >-`"
+    } else {
+        ""
+    }
 }
 
 type Result<T> = std::result::Result<T, OptionError>;
@@ -163,6 +174,25 @@ impl ContainerOptions {
     /// Adds what these words ask for; of a flag that takes one value the later counts.
     pub fn read(&mut self, words: Vec<String>) -> Result<()> {
         let mut words = words.into_iter();
+        self.take(&mut words)?;
+        let health = &self.health;
+        if health.none
+            && *health
+                != (Health {
+                    none: true,
+                    ..Health::default()
+                })
+        {
+            return Err(OptionError::Value {
+                flag: "--no-healthcheck".to_owned(),
+                value: "true".to_owned(),
+                expected: "no --health-* beside it",
+            });
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, words: &mut impl Iterator<Item = String>) -> Result<()> {
         while let Some(word) = words.next() {
             let (flag, name, attached) = split(&word)?;
             if SWITCHES.contains(&name.as_str()) {
@@ -199,8 +229,12 @@ impl ContainerOptions {
             value: value.clone(),
             expected,
         };
+        if let Some(expected) = mistake(name, &value) {
+            return Err(wrong(expected));
+        }
         let time = || nanoseconds(&value).ok_or_else(|| wrong("a time as in 10s or 1m30s"));
         let size = || bytes(&value).ok_or_else(|| wrong("a size as in 512m or 2g"));
+        let cpus = || nano_cpus(&value).ok_or_else(|| wrong("a number as in 1.5"));
         let number = || value.parse::<i64>().map_err(|_| wrong("a whole number"));
         let pair = || {
             value
@@ -222,10 +256,7 @@ impl ContainerOptions {
             "health-retries" => self.health.retries = Some(number()?),
             "health-start-period" => self.health.start_period = Some(time()?),
             "health-start-interval" => self.health.start_interval = Some(time()?),
-            "cpus" => {
-                self.nano_cpus =
-                    Some(nano_cpus(&value).ok_or_else(|| wrong("a number as in 1.5"))?);
-            }
+            "cpus" => self.nano_cpus = Some(cpus()?),
             "memory" => self.memory = Some(size()?),
             "memory-swap" if value == "-1" => self.memory_swap = Some(-1),
             "memory-swap" => self.memory_swap = Some(size()?),
@@ -244,21 +275,11 @@ impl ContainerOptions {
             "publish" => self
                 .publish
                 .extend(Port::parse(&value).ok_or_else(|| wrong("[[IP:]PORT:]PORT[/PROTOCOL]"))?),
-            "expose" => {
-                let ports = Port::parse(&value).filter(|ports| {
-                    ports
-                        .iter()
-                        .all(|port| port.host.is_empty() && port.host_ip.is_none())
-                });
-                let ports = ports.ok_or_else(|| wrong("PORT[-PORT][/PROTOCOL]"))?;
-                self.expose
-                    .extend(ports.into_iter().map(|port| port.container));
-            }
-            "add-host" => {
-                let host = value.split_once(['=', ':']);
-                let (name, address) = host.ok_or_else(|| wrong("HOST:IP"))?;
-                self.add_host.push(format!("{name}:{address}"));
-            }
+            "expose" => self
+                .expose
+                .extend(exposed(&value).ok_or_else(|| wrong("PORT[-PORT][/PROTOCOL]"))?),
+            "add-host" if !value.contains(['=', ':']) => return Err(wrong("HOST:IP")),
+            "add-host" => self.add_host.push(value.replacen('=', ":", 1)),
             "dns" => self.dns.push(value),
             "network-alias" => self.network_alias.push(value),
             "entrypoint" => self.entrypoint = Some(value),
@@ -266,11 +287,21 @@ impl ContainerOptions {
             "cap-add" => self.cap_add.push(value),
             "cap-drop" => self.cap_drop.push(value),
             "security-opt" => self.security_opt.push(value),
-            "device" => self.device.push(device(&value)),
+            "device" => self
+                .device
+                .push(device(&value).ok_or_else(|| wrong("PATH[:PATH][:rwm]"))?),
             "gpus" => self
                 .gpus
                 .push(gpus(&value).ok_or_else(|| wrong("all, a number, or device=ID"))?),
             "group-add" => self.group_add.push(value),
+            "ipc"
+                if !is_one_of(
+                    &value,
+                    &["none", "private", "shareable", "host", "container:"],
+                ) =>
+            {
+                return Err(wrong("none, private, shareable, host or container:NAME"));
+            }
             "ipc" => self.ipc = Some(value),
             "pid" => self.pid = Some(value),
             "platform" => self.platform = Some(value),
@@ -383,6 +414,9 @@ impl Port {
         let (before, container) = ports.rsplit_once(':').unwrap_or(("", ports));
         let (ip, host) = before.rsplit_once(':').unwrap_or(("", before));
         let ip = ip.trim_start_matches('[').trim_end_matches(']');
+        if !ip.is_empty() && ip.parse::<IpAddr>().is_err() {
+            return None;
+        }
         let (first, last) = range(container)?;
         let hosts = match host {
             "" => None,
@@ -407,6 +441,16 @@ impl Port {
         };
         Some((0..=count).map(one).collect())
     }
+}
+
+/// Ports of `--expose`: only the container's.
+fn exposed(text: &str) -> Option<impl Iterator<Item = String>> {
+    let ports = Port::parse(text)?;
+    let plain = |port: &Port| port.host.is_empty() && port.host_ip.is_none();
+    ports
+        .iter()
+        .all(plain)
+        .then(|| ports.into_iter().map(|port| port.container))
 }
 
 fn range(text: &str) -> Option<(u16, u16)> {
@@ -455,6 +499,7 @@ fn mount(text: &str) -> Option<Mount> {
             "source" | "src" => mount.source = Some(value.to_owned()),
             "target" | "dst" | "destination" => value.clone_into(&mut mount.target),
             "readonly" | "ro" => mount.read_only = truth()?,
+            "bind-propagation" if !PROPAGATIONS.contains(&value) => return None,
             "bind-propagation" => mount.propagation = Some(value.to_owned()),
             "volume-nocopy" => mount.no_copy = truth()?,
             "tmpfs-size" => mount.tmpfs_size = Some(bytes(value)?),
@@ -468,7 +513,49 @@ fn mount(text: &str) -> Option<Mount> {
     complete.then_some(mount)
 }
 
-fn device(text: &str) -> Device {
+/// What was expected of a text that the engine would take for something else, or not at all.
+fn mistake(name: &str, value: &str) -> Option<&'static str> {
+    let ipc = ["none", "private", "shareable", "host", "container:"];
+    let pid = ["host", "private", "container:"];
+    let (is_right, expected) = match name {
+        "dns" => (value.parse::<IpAddr>().is_ok(), "an IP address"),
+        "ipc" => (
+            is_one_of(value, &ipc),
+            "none, private, shareable, host or container:NAME",
+        ),
+        "pid" => (is_one_of(value, &pid), "host or container:NAME"),
+        "userns" => (is_userns(value), USERNS),
+        "label" => (!value.starts_with('='), "NAME[=VALUE]"),
+        _ => (true, ""),
+    };
+    (!is_right).then_some(expected)
+}
+
+/// How mounts within a bound folder show on the other side (mount(8)).
+const PROPAGATIONS: [&str; 6] = [
+    "private", "rprivate", "shared", "rshared", "slave", "rslave",
+];
+
+/// One of these, or one that begins with one that ends in `:`.
+fn is_one_of(value: &str, known: &[&str]) -> bool {
+    known.iter().any(|name| match name.strip_suffix(':') {
+        Some(_) => value.len() > name.len() && value.starts_with(name),
+        None => value == *name,
+    })
+}
+
+/// What [`is_userns`] takes.
+pub const USERNS: &str = "host, private, keep-id, nomap or auto";
+
+/// Names of user namespaces: Docker's `host`, and Podman's.
+pub fn is_userns(value: &str) -> bool {
+    let known = [
+        "host", "private", "keep-id", "keep-id:", "nomap", "auto", "auto:",
+    ];
+    is_one_of(value, &known)
+}
+
+fn device(text: &str) -> Option<Device> {
     let mut parts = text.split(':');
     let host = parts.next().unwrap_or_default().to_owned();
     let is_permissions = |part: &str| !part.is_empty() && part.chars().all(|c| "rwm".contains(c));
@@ -479,11 +566,12 @@ fn device(text: &str) -> Device {
             third.unwrap_or("rwm").to_owned(),
         ),
     };
-    Device {
+    let is_whole = parts.next().is_none() && is_permissions(&permissions);
+    (is_whole && !host.is_empty()).then_some(Device {
         host,
         container,
         permissions,
-    }
+    })
 }
 
 fn gpus(text: &str) -> Option<Gpus> {
@@ -539,6 +627,40 @@ mod tests {
                 start_period: Some(60_000_000_000),
                 ..Health::default()
             }
+        );
+    }
+
+    #[test]
+    fn what_the_client_or_the_engine_refuses_is_refused() {
+        for line in [
+            "-p nonsense:80:80",
+            "-p 80:90:100:1",
+            "-p 1.2.3:80:80",
+            "--dns bogus",
+            "--pid bogus",
+            "--ipc container:",
+            "--userns bogus",
+            "--device /dev/null:/dev/x:zzz",
+            "--device /a:/b:r:w",
+            "--label =x",
+            "--no-healthcheck --health-cmd true",
+            "--mount type=bind,source=/a,target=/b,bind-propagation=bogus",
+        ] {
+            assert!(ContainerOptions::parse(line).is_err(), "{line}");
+        }
+        let found = read(
+            "-p 127.0.0.1:80:80 -p [::1]:81:81 --pid host --ipc container:x --userns keep-id:uid=1",
+        );
+        assert_eq!(found.publish[1].host_ip.as_deref(), Some("::1"));
+    }
+
+    #[test]
+    fn a_line_break_in_a_value_is_told_of() {
+        let error = ContainerOptions::parse("--health-cmd true --health-retries 5\n").unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("'5\\n'") && text.contains("`options: >-`"),
+            "{text}"
         );
     }
 
@@ -600,7 +722,7 @@ mod tests {
             ("--cpus", "the container option '--cpus' needs a value"),
             (
                 "--cpus many",
-                "the container option '--cpus' can not be 'many': a number as in 1.5",
+                "the container option '--cpus' can not be 'many': expected a number as in 1.5",
             ),
             (
                 "alpine",
@@ -608,7 +730,7 @@ mod tests {
             ),
             (
                 "--init=maybe",
-                "the container option '--init' can not be 'maybe': true or false",
+                "the container option '--init' can not be 'maybe': expected true or false",
             ),
         ];
         for (line, expected) in table {
