@@ -23,6 +23,7 @@ const SHORT: Duration = Duration::from_millis(30);
 const PATIENCE: Duration = Duration::from_mins(1);
 
 const PATIENT: Graces = Graces {
+    alone: false,
     interrupt: NEVER,
     terminate: NEVER,
     drain: NEVER,

@@ -20,6 +20,8 @@ pub struct Graces {
     pub terminate: Duration,
     /// From the exit of the process to the end of the step, while another process holds its output (SPEC S-12).
     pub drain: Duration,
+    /// Its machine ends with the process, and all that it started too.
+    pub alone: bool,
 }
 
 impl Default for Graces {
@@ -28,6 +30,7 @@ impl Default for Graces {
             interrupt: Duration::from_millis(7500),
             terminate: Duration::from_millis(2500),
             drain: Duration::from_secs(5),
+            alone: false,
         }
     }
 }
@@ -132,7 +135,9 @@ impl<P: Process, O: AsyncRead + Unpin, E: AsyncRead + Unpin> Follower<P, O, E> {
 
     fn exit(&mut self, ending: Ending) {
         self.exited = Some(ending);
-        if self.stopped && self.next != Next::Nothing {
+        if self.graces.alone {
+            self.process.signal(Signal::Kill);
+        } else if self.stopped && self.next != Next::Nothing {
             self.process.signal(Signal::Terminate);
         }
         let grace = if self.killed {

@@ -1,6 +1,5 @@
 //! The containers of one job: "Initialize containers" and "Stop containers" (SPEC J-21 to J-33).
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,18 +13,14 @@ use super::job::Job;
 use super::keep::Fate;
 use super::layers::{Laid, Layers};
 use super::paths::{HOSTED_TOOLS, Kind};
+use super::services::published;
 use super::step::millis;
 use crate::event::{Conclusion, EventKind, Level, Phase, StepKey, Stream};
-use crate::executor::docker::{
-    Bind, Container, DockerError, Network, ServiceSpec, Services, Spec, Start,
-};
+use crate::executor::docker::{Bind, Container, DockerError, Network, Services, Spec, Start};
 use crate::executor::{BoxFuture, Command, ExecError, Finished, Machine, Output, Stop};
 use crate::expr::Value;
-use crate::plan::container::{ContainerOptions, Port};
+use crate::plan::container::ContainerOptions;
 use crate::workflow::StepsJob;
-
-/// The first port that is given out where a workflow names none, as Docker would.
-const FIRST_FREE_PORT: u16 = 32768;
 
 /// What runs for a job beside its steps.
 #[derive(Debug)]
@@ -35,16 +30,16 @@ pub(super) struct Containers {
     pub kind: Kind,
     /// What the workspace is made of, where it is not a folder of this machine.
     pub layers: Option<Layers>,
-    services: Option<Services>,
+    pub(super) services: Option<Services>,
     /// Volumes of the job's container, as it sees them.
     volumes: Vec<PathBuf>,
     /// `job.services.<id>.ports`.
-    ports: IndexMap<String, IndexMap<String, String>>,
+    pub(super) ports: IndexMap<String, IndexMap<String, String>>,
 }
 
 impl Containers {
     /// Names and ids.
-    pub fn services(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn running(&self) -> impl Iterator<Item = (&str, &str)> {
         let running = self.services.iter().flat_map(|services| &services.running);
         running.map(|service| (service.name.as_str(), service.id.as_str()))
     }
@@ -165,7 +160,7 @@ impl Job {
         );
     }
 
-    fn tell(&self, key: &StepKey, text: &str) {
+    pub fn tell(&self, key: &StepKey, text: &str) {
         for line in text.lines() {
             self.emit(
                 Some(key),
@@ -202,113 +197,8 @@ impl Job {
         if ground.services.is_empty() {
             return Ok(());
         }
-        let is_hosted = ground
-            .machine
-            .as_ref()
-            .is_some_and(|it| it.kind == Kind::Hosted);
-        // Their ports are this machine's where the job itself is, and where it shares its network.
-        let on_host =
-            ground.machine.is_none() || self.run.options.docker.network.as_deref() == Some("host");
-        let mut given: BTreeSet<u16> = BTreeSet::new();
-        for (name, service) in &ground.services {
-            self.tell(
-                key,
-                &format!("starting the service {name} ({})", service.image),
-            );
-            let (published, forwarded) = if is_hosted && !on_host {
-                (
-                    Vec::new(),
-                    forwards(&service.container.ports, &mut given).map_err(|it| vec![it])?,
-                )
-            } else {
-                (
-                    published(&service.container.ports).map_err(|it| vec![it])?,
-                    IndexMap::new(),
-                )
-            };
-            let spec = self.service_spec(containers, name, service, published);
-            let Some(services) = &mut containers.services else {
-                continue;
-            };
-            let started = services
-                .start(
-                    ServiceSpec {
-                        name: name.clone(),
-                        spec,
-                    },
-                    &self.run.options.runner_env,
-                    is_hosted && !on_host,
-                )
-                .await;
-            started
-                .map_err(|error| vec![format!("the service {name} can not be started: {error}")])?;
-            let Some(running) = services.running.last() else {
-                continue;
-            };
-            let mut ports = running.ports.clone();
-            if let (Some(machine), Some(address)) = (&containers.machine, &running.address) {
-                for (container, host) in forwarded {
-                    let to = format!("{address}:{container}");
-                    machine.forward(host, to).await.map_err(|error| {
-                        vec![format!("port {host} of the service {name}: {error}")]
-                    })?;
-                    ports.insert(container, host.to_string());
-                }
-            }
-            containers.ports.insert(name.clone(), ports);
-        }
-        let say = |text: &str| self.tell(key, text);
-        let Some(services) = &containers.services else {
-            return Ok(());
-        };
-        let sick = tokio::select! {
-            sick = services.wait_for_health(&say) => sick.map_err(one)?,
-            () = self.cancel.cancelled() => return Err(vec!["The operation was canceled.".to_owned()]),
-        };
-        if sick.is_empty() {
-            return Ok(());
-        }
-        let mut errors: Vec<String> = sick
-            .iter()
-            .map(|(name, log)| format!("Service container {name} failed.\n{}", log.trim_end()))
-            .collect();
-        errors.push("One or more containers failed to start.".to_owned());
-        Err(errors)
-    }
-
-    fn service_spec(
-        &self,
-        containers: &Containers,
-        name: &str,
-        service: &Boxed,
-        ports: Vec<Port>,
-    ) -> Spec {
-        let container = &service.container;
-        let mut env = self.proxies(&container.env);
-        env.extend(container.env.iter().map(|(k, v)| (k.clone(), v.clone())));
-        let words = crate::plan::container::words;
-        Spec {
-            image: service.image.clone(),
-            name: container_name(name, service),
-            labels: self.run.labels(),
-            workdir: None,
-            network: Network::Default,
-            ports,
-            options: self.placed_options(containers, &service.options),
-            env: with_marks(env),
-            binds: Vec::new(),
-            volumes: self.placed(containers, &container.volumes),
-            entrypoint: container
-                .entrypoint
-                .as_deref()
-                .filter(|it| !it.is_empty())
-                .map(words),
-            command: container
-                .command
-                .as_deref()
-                .filter(|it| !it.is_empty())
-                .map(words),
-        }
+        self.start_services(containers, ground, key).await?;
+        self.wait_for_services(containers, key).await
     }
 
     /// Where the engine does not take the layers, or nobody inside could care for them, the job starts without.
@@ -382,7 +272,11 @@ impl Job {
             env.retain(|(name, _)| name != "HOME");
             env.push(("HOME".to_owned(), "/github/home".to_owned()));
         }
-        containers.found.engine.make_volume(&tools).await?;
+        // Until the machine has started.
+        let _filling = self
+            .run
+            .tools_volume(&containers.found.engine, &tools)
+            .await?;
         let workspace = self.paths.inside(&self.directories.workspace);
         let spec = Spec {
             image: boxed.image.clone(),
@@ -422,7 +316,7 @@ impl Job {
     }
 
     /// Volumes whose sources are the job's own folders, as the engine knows those.
-    fn placed(&self, containers: &Containers, volumes: &[String]) -> Vec<String> {
+    pub fn placed(&self, containers: &Containers, volumes: &[String]) -> Vec<String> {
         let place = |volume: &String| {
             let Some((source, rest)) = volume.split_once(':').filter(|(it, _)| it.starts_with('/'))
             else {
@@ -439,7 +333,7 @@ impl Job {
         volumes.iter().map(place).collect()
     }
 
-    fn placed_options(
+    pub fn placed_options(
         &self,
         containers: &Containers,
         options: &ContainerOptions,
@@ -562,7 +456,7 @@ impl Job {
     }
 
     /// Both spellings of the proxy variables, unless the container sets them (SPEC J-27).
-    fn proxies(&self, own: &IndexMap<String, String>) -> Vec<(String, String)> {
+    pub fn proxies(&self, own: &IndexMap<String, String>) -> Vec<(String, String)> {
         ["http_proxy", "https_proxy", "no_proxy"]
             .into_iter()
             .flat_map(|name| [name.to_owned(), name.to_uppercase()])
@@ -731,7 +625,7 @@ pub(super) fn open_to_all(folder: &Path) -> std::io::Result<()> {
 }
 
 /// SPEC J-24: said last, but a `CI` of the workflow counts.
-fn with_marks(mut env: Vec<(String, String)>) -> Vec<(String, String)> {
+pub(super) fn with_marks(mut env: Vec<(String, String)>) -> Vec<(String, String)> {
     env.push(("GITHUB_ACTIONS".to_owned(), "true".to_owned()));
     if !env.iter().any(|(name, _)| name == "CI") {
         env.push(("CI".to_owned(), "true".to_owned()));
@@ -739,7 +633,7 @@ fn with_marks(mut env: Vec<(String, String)>) -> Vec<(String, String)> {
     env
 }
 
-fn container_name(alias: &str, boxed: &Boxed) -> String {
+pub(super) fn container_name(alias: &str, boxed: &Boxed) -> String {
     let plain: String = alias
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
@@ -784,53 +678,4 @@ fn targets(boxed: &Boxed) -> Vec<PathBuf> {
         .iter()
         .map(|(path, _)| PathBuf::from(path));
     volumes.map(target).chain(mounts).chain(tmpfs).collect()
-}
-
-/// Ports as the engine publishes them.
-fn published(ports: &[String]) -> Result<Vec<Port>, String> {
-    let mut all = Vec::new();
-    for text in ports {
-        all.extend(parsed(text)?);
-    }
-    Ok(all)
-}
-
-fn parsed(text: &str) -> Result<Vec<Port>, String> {
-    Port::parse(text)
-        .ok_or_else(|| format!("'{text}' is no port: expected [[IP:]PORT:]PORT[/PROTOCOL]"))
-}
-
-/// Container ports and the ports of `localhost` that lead to them.
-fn forwards(ports: &[String], given: &mut BTreeSet<u16>) -> Result<IndexMap<String, u16>, String> {
-    let mut forwards = IndexMap::new();
-    for text in ports {
-        for port in parsed(text)? {
-            let (container, protocol) = port
-                .container
-                .split_once('/')
-                .unwrap_or((&port.container, "tcp"));
-            if protocol != "tcp" {
-                return Err(format!(
-                    "'{text}': a port of {protocol} can not be had in a job without `container`; name the job's container, or use tcp"
-                ));
-            }
-            let wanted = port
-                .host
-                .split('-')
-                .next()
-                .and_then(|host| host.parse().ok());
-            let host = wanted.unwrap_or_else(|| {
-                (FIRST_FREE_PORT..=u16::MAX)
-                    .find(|port| !given.contains(port))
-                    .unwrap_or(FIRST_FREE_PORT)
-            });
-            if !given.insert(host) {
-                return Err(format!(
-                    "'{text}': port {host} is given to another service already"
-                ));
-            }
-            forwards.insert(container.to_owned(), host);
-        }
-    }
-    Ok(forwards)
 }

@@ -309,7 +309,8 @@ impl Job {
             .map_err(|error| error.to_string())?
             .ok_or_else(|| format!("the image {name} is not here"))?;
         let line = match &run.entrypoint {
-            Some(entrypoint) => [words(entrypoint), run.args.clone()].concat(),
+            // SPEC A-52: in quotes, so one word.
+            Some(entrypoint) => [vec![entrypoint.clone()], run.args.clone()].concat(),
             None if run.args.is_empty() => [about.entrypoint, about.cmd].concat(),
             None => [about.entrypoint, run.args.clone()].concat(),
         };
@@ -332,7 +333,10 @@ impl Job {
                 name,
                 aliases: Vec::new(),
             },
-            None => Network::Default,
+            None => match &docker.network {
+                Some(name) => Network::Named(name.clone()),
+                None => Network::Default,
+            },
         };
         let number = uuid::Uuid::new_v4().simple().to_string();
         let spec = Spec {
@@ -373,7 +377,7 @@ impl Job {
         // The socket in it is open by now.
         drop(std::fs::remove_dir_all(&folder));
         let (machine, _) = started?;
-        Ok((machine, paths, line))
+        Ok((machine.of_one_command(), paths, line))
     }
 
     /// The image of a stage: pulled, or built once for its content.
@@ -394,7 +398,13 @@ impl Job {
             }
             DockerImage::Built(recipe) => self.recipe(recipe).await?,
         };
-        let image = recipe.image().map_err(|error| error.to_string())?;
+        let mut bases = Vec::new();
+        for base in recipe.bases() {
+            // One that is not here is brought by the build.
+            let found = found.engine.image(&base).await;
+            bases.extend(found.ok().flatten().map(|image| image.id));
+        }
+        let image = recipe.image(&bases).map_err(|error| error.to_string())?;
         let is_here = found
             .engine
             .image(&image)

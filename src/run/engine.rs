@@ -11,7 +11,8 @@ use super::Run;
 use crate::event::{EventKind, Level};
 use crate::executor::docker::agent::Parts;
 use crate::executor::docker::{
-    Engine, Image, LABEL_HOST, LABEL_REPO, LABEL_RUN, Mark, Pull, Seek, Wanted, here, is_dead,
+    DockerError, Engine, Image, LABEL_HOST, LABEL_REPO, LABEL_RUN, Mark, Pull, Seek, Wanted, here,
+    is_dead,
 };
 use crate::plan::container::{ContainerOptions, ImageName};
 use crate::workflow::container::Credentials;
@@ -126,6 +127,45 @@ impl Run {
             self.emitter.note(Level::Warning, text);
         }
         Ok(Found { engine, parts })
+    }
+
+    /// A volume of tools. The first container that has it fills it from its image, and nobody else may meanwhile: two at
+    /// once would be in each other's way. Whoever fills it has what comes back until that is done.
+    pub(super) async fn tools_volume(
+        &self,
+        engine: &Engine,
+        name: &str,
+    ) -> Result<Option<std::fs::File>, DockerError> {
+        let path = self.options.cache.join(format!("{name}.lock"));
+        let lock = move |exclusive: bool| {
+            let path = path.clone();
+            tokio::task::spawn_blocking(move || {
+                if let Some(folder) = path.parent() {
+                    std::fs::create_dir_all(folder)?;
+                }
+                let file = std::fs::File::create(&path)?;
+                if exclusive {
+                    file.lock()?;
+                } else {
+                    file.lock_shared()?;
+                }
+                Ok(file)
+            })
+        };
+        let told = |lock: Result<std::io::Result<std::fs::File>, tokio::task::JoinError>| {
+            let lock = lock.map_err(std::io::Error::other).and_then(|lock| lock);
+            lock.map_err(DockerError::Agent)
+        };
+        if engine.has_volume(name).await? {
+            told(lock(false).await)?;
+            return Ok(None);
+        }
+        let held = told(lock(true).await)?;
+        if engine.has_volume(name).await? {
+            return Ok(None);
+        }
+        engine.make_volume(name).await?;
+        Ok(Some(held))
     }
 
     /// Whether a workspace may be tried in layers.

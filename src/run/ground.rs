@@ -15,7 +15,7 @@ use crate::diagnostic::Span;
 use crate::event::Level;
 use crate::executor::docker::Image;
 use crate::expr::Value;
-use crate::plan::container::{ContainerOptions, ImageName};
+use crate::plan::container::{ContainerOptions, ImageName, Port};
 use crate::plan::machine::{Backend, Placement};
 use crate::workflow::container::Container;
 use crate::workflow::evaluate::{EvalError, Evaluator};
@@ -268,6 +268,12 @@ async fn boxed(
             )
         })?,
     };
+    for port in &container.ports {
+        if Port::parse(port).is_none() {
+            let text = format!("{what}: '{port}' is no port: expected [[IP:]PORT:]PORT[/PROTOCOL]");
+            return Err(unavailable(span, text, "mend `ports`"));
+        }
+    }
     if let Some(why) = found.engine.forgets(&options) {
         let help = "take the option out, or use a newer engine";
         return Err(unavailable(span, format!("{what}: {why}"), help));

@@ -6,6 +6,7 @@ use super::composite::Frame;
 use super::job::Job;
 use super::step::Prepared;
 use super::uses::Resolved;
+use crate::action::Runs;
 use crate::event::{EventKind, Level, StepKey};
 use crate::workflow::Token;
 use crate::workflow::evaluate::{EvalError, Evaluator};
@@ -78,26 +79,33 @@ impl Job {
         key: Option<&StepKey>,
     ) {
         let declared = &action.manifest.inputs;
-        let quoted = |names: Vec<&String>| {
+        // SPEC A-32
+        let always: &[&str] = match action.manifest.runs {
+            Runs::Docker(_) => &["entryPoint", "args"],
+            _ => &[],
+        };
+        let quoted = |names: Vec<&str>| {
             names
                 .iter()
                 .map(|name| format!("'{name}'"))
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let unexpected: Vec<&String> = given
+        let known: Vec<&str> = declared
             .keys()
-            .filter(|name| {
-                !declared
-                    .keys()
-                    .any(|known| known.eq_ignore_ascii_case(name))
-            })
+            .map(String::as_str)
+            .chain(always.iter().copied())
+            .collect();
+        let unexpected: Vec<&str> = given
+            .keys()
+            .map(String::as_str)
+            .filter(|name| !known.iter().any(|known| known.eq_ignore_ascii_case(name)))
             .collect();
         if !unexpected.is_empty() {
             let message = format!(
                 "Unexpected input(s) {}, valid inputs are [{}]",
                 quoted(unexpected),
-                quoted(declared.keys().collect())
+                quoted(known)
             );
             self.say(key, Level::Warning, &message);
         }

@@ -192,7 +192,7 @@ impl Job {
                 if bash.is_some() { "bash" } else { "sh" }
             ));
         }
-        for (name, id) in containers.services() {
+        for (name, id) in containers.running() {
             let id: String = id.chars().take(12).collect();
             self.note(&format!("kept: the service {name}: {program} logs {id}"));
         }

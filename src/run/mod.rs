@@ -68,6 +68,7 @@ mod remote;
 mod schedule;
 mod script;
 mod secret_form;
+mod services;
 mod set_up;
 pub mod shell;
 mod state;

@@ -2,7 +2,9 @@
 
 use crate::Test;
 use crate::lrun::Lrun;
-use crate::world::{base, nothing_left, on_this_engine, tiny, turn, web};
+use crate::world::{base, block_on, engine, env, nothing_left, on_this_engine, tiny, turn, web};
+use lrun::executor::docker::Recipe;
+use lrun::plan::container::ImageName;
 
 pub const TESTS: &[Test] = &[
     ("jobs::a_hosted_label_is_imitated", hosted),
@@ -35,6 +37,10 @@ pub const TESTS: &[Test] = &[
     ),
     ("jobs::options_reach_the_engine", options),
     ("jobs::a_job_sees_nothing_of_another", apart),
+    ("jobs::every_published_port_is_reached", ports),
+    ("jobs::an_entrypoint_is_one_word", entrypoints),
+    ("jobs::an_action_is_built_anew_on_another_base", bases),
+    ("jobs::a_service_that_ends_at_once_is_warned_of", gone),
     (
         "jobs::a_container_that_does_not_start_is_a_failed_step",
         broken_start,
@@ -429,6 +435,131 @@ fn unavailable() {
         assert_eq!(events.lines("b"), ["b"]);
         nothing_left(&lrun.root());
     }
+}
+
+fn ports() {
+    // SPEC J-29: the context has the last, and all of them lead there.
+    let events = passes(&on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    services:
+      web: {image: WEB, ports: ['8080:80', '9090:80', '0:80', 80], options: '-p 18090:80'}
+    steps:
+      - run: |
+          for port in 8080 9090 18090 ${{ job.services.web.ports['80'] }}; do curl -sSf localhost:$port > /dev/null && echo $port; done
+",
+    ));
+    assert_eq!(events.lines("a"), ["8080", "9090", "18090", "18090"]);
+    for (ports, why) in [
+        ("['nonsense:80:80']", "is no port"),
+        ("['1:80', '1:81']", "is given already"),
+    ] {
+        let workflow = "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    services: {web: {image: WEB, ports: PORTS}}
+    steps: [run: 'true']
+";
+        let lrun = on_base(&workflow.replace("PORTS", ports));
+        let events = lrun.events();
+        assert_ne!(events.code, Some(0), "{ports}");
+        assert!(events.text().contains(why), "{ports}: {}", events.text());
+        nothing_left(&lrun.root());
+    }
+}
+
+fn entrypoints() {
+    // SPEC A-52, J-24: GitHub passes it in quotes.
+    let lrun = on_base(
+        "on: push
+jobs:
+  step:
+    runs-on: ubuntu-latest
+    steps: [{uses: 'docker://TINY', with: {entrypoint: '/bin/sh -c', args: 'true'}}]
+  service:
+    runs-on: ubuntu-latest
+    services: {s: {image: TINY, entrypoint: 'sleep 100'}}
+    steps: [run: 'true']
+  right:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: docker://TINY
+        with: {entrypoint: /bin/sh, args: '-c \"echo one word; (sleep 1000 &)\"'}
+",
+    );
+    let events = lrun.events();
+    assert_eq!(events.job("step"), "failure");
+    assert_eq!(events.job("service"), "failure");
+    assert_eq!(events.job("right"), "success");
+    assert_eq!(events.lines("right"), ["one word"]);
+    nothing_left(&lrun.root());
+}
+
+fn bases() {
+    let base = format!("lrun-test-base-{}", std::process::id());
+    let build = |text: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("Dockerfile");
+        std::fs::write(
+            &file,
+            format!("FROM {}\nRUN echo {text} > /which\n", tiny()),
+        )
+        .unwrap();
+        block_on(async {
+            let recipe = Recipe {
+                folder: folder.path().to_owned(),
+                dockerfile: "Dockerfile".to_owned(),
+                platform: None,
+            };
+            let engine = engine().await;
+            engine
+                .build(&recipe, &ImageName::new(&base), &env(), &|_| {})
+                .await
+                .unwrap();
+        });
+    };
+    let lrun = on_base(
+        "on: push
+jobs:
+  a: {runs-on: ubuntu-latest, steps: [{uses: actions/checkout@v4}, {uses: ./}]}
+",
+    )
+    .file(
+        "Dockerfile",
+        &format!("FROM {base}\nCMD [\"cat\", \"/which\"]\n"),
+    )
+    .commit_as("an action");
+    let builds = |events: &crate::events::Events| events.of("step.group").count();
+    for (which, times) in [("one", [1, 0]), ("two", [1, 0])] {
+        build(which);
+        for built in times {
+            let events = passes(&lrun);
+            assert_eq!(events.lines("a").last(), Some(&which));
+            assert_eq!(builds(&events), built, "{which}");
+        }
+    }
+}
+
+fn gone() {
+    // SPEC J-28: a warning, with its log.
+    let events = passes(&on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    services: {s: {image: TINY, entrypoint: echo, command: last words}}
+    steps: [run: 'true']
+",
+    ));
+    let warnings = events.annotations("warning").join("\n");
+    assert!(
+        warnings.contains("the service s is not running any more")
+            && warnings.contains("last words"),
+        "{warnings}"
+    );
 }
 
 fn apart() {

@@ -80,8 +80,21 @@ impl Recipe {
         builder.build().unwrap_or_else(|_| Gitignore::empty())
     }
 
-    /// The name of the image: the same for the same content.
-    pub fn image(&self) -> io::Result<ImageName> {
+    /// The images that it begins with, as far as they are named in full.
+    pub fn bases(&self) -> Vec<ImageName> {
+        let text = fs::read_to_string(self.folder.join(&self.dockerfile)).unwrap_or_default();
+        text.lines()
+            .filter_map(|line| {
+                let mut words = line.split_whitespace();
+                let is_from = words.next()?.eq_ignore_ascii_case("from");
+                let name = words.find(|word| !word.starts_with("--"))?;
+                (is_from && !name.contains('$') && name != "scratch").then(|| ImageName::new(name))
+            })
+            .collect()
+    }
+
+    /// The name of the image: the same for the same content, upon the same bases.
+    pub fn image(&self, bases: &[String]) -> io::Result<ImageName> {
         use std::os::unix::fs::PermissionsExt as _;
         let mut digest = Sha256::new();
         let mut feed = |bytes: &[u8]| {
@@ -90,7 +103,13 @@ impl Recipe {
         };
         feed(self.dockerfile.as_bytes());
         feed(self.platform.as_deref().unwrap_or_default().as_bytes());
+        for base in bases {
+            feed(base.as_bytes());
+        }
         for entry in self.entries()? {
+            if is_of_one_checkout(&entry.name) {
+                continue;
+            }
             feed(entry.name.as_os_str().as_encoded_bytes());
             let about = fs::symlink_metadata(&entry.path)?;
             if about.is_symlink() {
@@ -112,6 +131,14 @@ impl Recipe {
         }
         archive.into_inner()
     }
+}
+
+/// Each checkout makes its `.git` anew: what it has of the repository is in HEAD and the refs.
+fn is_of_one_checkout(name: &Path) -> bool {
+    name.strip_prefix(".git").is_ok_and(|rest| {
+        let stays = ["HEAD", "packed-refs", "refs", "shallow"];
+        !stays.iter().any(|name| rest.starts_with(name))
+    })
 }
 
 impl Engine {
@@ -172,6 +199,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn bases_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let text =
+            "ARG V=1\nFROM --platform=linux/amd64 a:1 AS x\nfrom b\nFROM c:$V\nFROM scratch\n";
+        fs::write(folder.path().join("Dockerfile"), text).unwrap();
+        let recipe = Recipe {
+            folder: folder.path().to_owned(),
+            dockerfile: "Dockerfile".to_owned(),
+            platform: None,
+        };
+        assert_eq!(recipe.bases(), ["a:1", "b"].map(ImageName::new));
+    }
+
+    #[test]
     fn the_name_follows_the_content() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
@@ -183,18 +224,26 @@ mod tests {
             dockerfile: "Dockerfile".to_owned(),
             platform: None,
         };
-        let first = recipe.image().unwrap();
-        assert_eq!(recipe.image().unwrap(), first);
+        let first = recipe.image(&[]).unwrap();
+        assert_eq!(recipe.image(&[]).unwrap(), first);
         write("ignored", "anything");
-        assert_eq!(recipe.image().unwrap(), first);
+        assert_eq!(recipe.image(&[]).unwrap(), first);
         write("a", "2");
-        let second = recipe.image().unwrap();
+        let second = recipe.image(&[]).unwrap();
         assert_ne!(second, first);
+        assert_ne!(recipe.image(&["sha256:1".to_owned()]).unwrap(), second);
+        fs::create_dir(folder.path().join(".git")).unwrap();
+        write(".git/HEAD", "ref: refs/heads/main");
+        let third = recipe.image(&[]).unwrap();
+        assert_ne!(third, second);
+        write(".git/index", "anything");
+        assert_eq!(recipe.image(&[]).unwrap(), third);
+        fs::remove_dir_all(folder.path().join(".git")).unwrap();
         let other = Recipe {
             platform: Some("linux/arm64".to_owned()),
             ..recipe.clone()
         };
-        assert_ne!(other.image().unwrap(), second);
+        assert_ne!(other.image(&[]).unwrap(), second);
         let names: Vec<_> = recipe
             .entries()
             .unwrap()

@@ -271,6 +271,13 @@ impl Container {
         self.user
     }
 
+    /// It is there for one command, and ends with it.
+    #[must_use]
+    pub fn of_one_command(mut self) -> Self {
+        self.graces.alone = true;
+        self
+    }
+
     /// Lets it run on when this run ends.
     pub async fn stay(&self) -> Result<(), DockerError> {
         match &self.hand {

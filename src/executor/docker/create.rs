@@ -131,21 +131,21 @@ impl Spec {
                 if line.contains('=') {
                     env.push(line.to_owned());
                 } else {
-                    env.extend(inherited(line));
+                    env.push(inherited(line).unwrap_or_else(|| line.to_owned()));
                 }
             }
         }
         for (name, value) in &self.options.env {
             match value {
                 Some(value) => env.push(format!("{name}={value}")),
-                None => env.extend(inherited(name)),
+                None => env.push(inherited(name).unwrap_or_else(|| name.clone())),
             }
         }
-        env.extend(
-            self.env
-                .iter()
-                .map(|(name, value)| format!("{name}={value}")),
-        );
+        // A name alone takes the image's variable away.
+        env.extend(self.env.iter().map(|(name, value)| match value.as_str() {
+            "" => inherited(name).unwrap_or_else(|| name.clone()),
+            value => format!("{name}={value}"),
+        }));
         Ok(env)
     }
 
@@ -370,7 +370,7 @@ mod tests {
             spec("-e HOME -e NONE -w /w --network-alias more -p 90 --label a=b --no-healthcheck")
                 .body(&own)
                 .unwrap();
-        assert_eq!(body.env.unwrap(), ["HOME=/h", "A=b"]);
+        assert_eq!(body.env.unwrap(), ["HOME=/h", "NONE", "A=b"]);
         assert_eq!(body.working_dir.as_deref(), Some("/w"));
         assert_eq!(body.labels.unwrap().len(), 2);
         assert_eq!(body.healthcheck.unwrap().test.unwrap(), ["NONE"]);

@@ -252,7 +252,8 @@ impl Engine {
         self.name == "Podman"
     }
 
-    pub(super) fn default_network(&self) -> &'static str {
+    /// Where a container is that names no network.
+    pub fn default_network(&self) -> &'static str {
         if self.name == "Podman" {
             "podman"
         } else {

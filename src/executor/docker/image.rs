@@ -46,6 +46,17 @@ pub struct Image {
     pub cmd: Vec<String>,
     pub user: String,
     pub has_healthcheck: bool,
+    /// `linux/arm64`.
+    pub platform: String,
+}
+
+impl Image {
+    /// It is of this platform, as far as both say; `linux/arm64/v8` is a variant of `linux/arm64`.
+    fn fits(&self, platform: Option<&str>) -> bool {
+        platform.is_none_or(|wanted| {
+            wanted == self.platform || wanted.starts_with(&format!("{}/", self.platform))
+        })
+    }
 }
 
 /// How an image is to be had.
@@ -68,7 +79,9 @@ impl Engine {
         };
         let config = found.config.unwrap_or_default();
         let health = config.healthcheck.and_then(|check| check.test);
+        let os = found.os.unwrap_or_default();
         Ok(Some(Image {
+            platform: format!("{os}/{}", found.architecture.unwrap_or_default()),
             id: found.id.unwrap_or_default(),
             env: config.env.unwrap_or_default(),
             entrypoint: config.entrypoint.unwrap_or_default(),
@@ -87,6 +100,8 @@ impl Engine {
         progress: &(dyn Fn(&Layer) + Sync),
     ) -> Result<Image, DockerError> {
         let here = self.image(wanted.name).await?;
+        // The same name may stand for an image of another platform.
+        let here = here.filter(|image| image.fits(wanted.platform));
         match (here, wanted.pull) {
             (Some(image), Pull::Missing | Pull::Never) => return Ok(image),
             (None, Pull::Never) => return Err(DockerError::NotHere(wanted.name.to_string())),

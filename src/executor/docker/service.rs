@@ -39,6 +39,13 @@ pub struct Services {
     pub running: Vec<Service>,
 }
 
+/// Names and logs of services that are not as they should be.
+#[derive(Debug, Default)]
+pub struct Waited {
+    pub sick: Vec<(String, String)>,
+    pub gone: Vec<(String, String)>,
+}
+
 /// What is told while services start.
 pub type Say<'a> = &'a (dyn Fn(&str) + Sync);
 
@@ -62,12 +69,12 @@ impl Services {
         })
     }
 
-    /// Starts one; `bridged`, it has an address on the default bridge too.
+    /// Starts one; `beside`, it has an address in that network too.
     pub async fn start(
         &mut self,
         service: ServiceSpec,
         env: &IndexMap<OsString, OsString>,
-        bridged: bool,
+        beside: Option<String>,
     ) -> Result<(), DockerError> {
         let mut spec = service.spec;
         spec.network = Network::Own {
@@ -83,14 +90,12 @@ impl Services {
             address: None,
         });
         let docker = &self.engine.docker;
-        if bridged {
+        if let Some(network) = &beside {
             let request = bollard::models::NetworkConnectRequest {
                 container: id.clone(),
                 ..bollard::models::NetworkConnectRequest::default()
             };
-            docker
-                .connect_network(self.engine.default_network(), request)
-                .await?;
+            docker.connect_network(network, request).await?;
         }
         docker.start_container(&id, None).await?;
         let about = docker.inspect_container(&id, None).await?;
@@ -106,7 +111,7 @@ impl Services {
         ports.sort_keys();
         let bridge = settings
             .networks
-            .and_then(|mut networks| networks.remove(self.engine.default_network()))
+            .and_then(|mut networks| networks.remove(&beside?))
             .and_then(|bridge| bridge.ip_address);
         if let Some(last) = self.running.last_mut() {
             last.ports = ports;
@@ -115,12 +120,10 @@ impl Services {
         Ok(())
     }
 
-    /// Waits until all that have a health check are healthy; gives the names and logs of those that are not.
-    pub async fn wait_for_health(
-        &self,
-        say: Say<'_>,
-    ) -> Result<Vec<(String, String)>, DockerError> {
-        let mut sick = Vec::new();
+    /// Waits until all that have a health check are healthy; gives the names and logs of those that are not, and of those
+    /// without one that do not run any more.
+    pub async fn wait_for_health(&self, say: Say<'_>) -> Result<Waited, DockerError> {
+        let mut waited = Waited::default();
         for service in &self.running {
             let mut look = Look::new(&self.engine, &service.id);
             let mut pause = PAUSES.0;
@@ -138,7 +141,8 @@ impl Services {
                         continue;
                     }
                     Some(Health::Unhealthy | Health::Starting) => {
-                        sick.push((service.name.clone(), self.engine.log(&service.id).await));
+                        let log = self.engine.log(&service.id).await;
+                        waited.sick.push((service.name.clone(), log));
                     }
                     Some(Health::Healthy) => {
                         say(&format!("{} service is healthy.", service.name));
@@ -146,18 +150,14 @@ impl Services {
                     // Without a check it is only said, with its log, that it is gone (SPEC J-28).
                     None if !running => {
                         let log = self.engine.log(&service.id).await;
-                        say(&format!(
-                            "the service {} is not running any more:\n{}",
-                            service.name,
-                            log.trim_end()
-                        ));
+                        waited.gone.push((service.name.clone(), log));
                     }
                     None => {}
                 }
                 break;
             }
         }
-        Ok(sick)
+        Ok(waited)
     }
 
     /// Stops and removes everything; gives the logs of the services and what went wrong (SPEC J-31).

@@ -219,6 +219,14 @@ impl Engine {
         gone(self.docker.remove_network(id).await)
     }
 
+    /// Whether a volume is there.
+    pub async fn has_volume(&self, name: &str) -> Result<bool, DockerError> {
+        match self.docker.inspect_volume(name).await {
+            Err(error) if is_missing(&error) => Ok(false),
+            found => Ok(found.map(|_| true)?),
+        }
+    }
+
     /// A volume of lrun's own, which outlives runs; one that is there stays as it is.
     pub async fn make_volume(&self, name: &str) -> Result<(), DockerError> {
         let request = bollard::models::VolumeCreateRequest {
