@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStringExt as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, lchown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, lchown};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -48,6 +48,8 @@ pub enum Op {
         within: PathBuf,
         to: PathBuf,
         replaced: Option<Vec<PathBuf>>,
+        /// The files become those of whoever does it.
+        anew: bool,
     },
 }
 
@@ -158,7 +160,8 @@ fn perform(op: Op) -> Outcome {
             within,
             to,
             replaced,
-        } => bring(&from, &within, &to, replaced.as_deref()).map(nothing),
+            anew,
+        } => bring(&from, (&within, &to), replaced.as_deref(), anew).map(nothing),
     }
 }
 
@@ -219,11 +222,16 @@ fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-fn own(path: &Path, user: u32, group: u32) -> io::Result<()> {
-    if fs::symlink_metadata(path)?.is_dir() {
+/// Gives a path with all below it to a user; links are not followed.
+pub fn own(path: &Path, user: u32, group: u32) -> io::Result<()> {
+    let about = fs::symlink_metadata(path)?;
+    if about.is_dir() {
         for entry in fs::read_dir(path)? {
             own(&entry?.path(), user, group)?;
         }
+    }
+    if about.uid() == user {
+        return Ok(());
     }
     lchown(path, Some(user), Some(group))
 }
@@ -233,7 +241,12 @@ fn at(path: &Path) -> impl Fn(io::Error) -> io::Error + '_ {
     |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-fn bring(from: &Path, within: &Path, to: &Path, replaced: Option<&[PathBuf]>) -> io::Result<()> {
+fn bring(
+    from: &Path,
+    (within, to): (&Path, &Path),
+    replaced: Option<&[PathBuf]>,
+    anew: bool,
+) -> io::Result<()> {
     let real = to.ancestors().find_map(|path| path.canonicalize().ok());
     let home = within.canonicalize().map_err(at(within))?;
     let is_plain = !to.components().any(|part| part == Component::ParentDir);
@@ -255,23 +268,23 @@ fn bring(from: &Path, within: &Path, to: &Path, replaced: Option<&[PathBuf]>) ->
             }
         }
     }
-    move_into(from, to)
+    move_into(from, to, anew)
 }
 
 /// What stands in the way of a file gives way, as in a checkout.
-fn move_into(from: &Path, to: &Path) -> io::Result<()> {
+fn move_into(from: &Path, to: &Path, anew: bool) -> io::Result<()> {
     for entry in fs::read_dir(from).map_err(at(from))? {
         let entry = entry?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         let there = fs::symlink_metadata(&target).ok();
         let both = entry.file_type()?.is_dir() && there.is_some_and(|there| there.is_dir());
         if both {
-            move_into(&source, &target)?;
+            move_into(&source, &target, anew)?;
             continue;
         }
         remove(&target).map_err(at(&target))?;
         // Other file systems, and layers, take copies only.
-        if fs::rename(&source, &target).is_err() {
+        if anew || fs::rename(&source, &target).is_err() {
             copy_tree(&source, &target).map_err(at(&target))?;
         }
     }
@@ -393,15 +406,15 @@ mod tests {
         copy_tree(&from, &again).unwrap();
         bring(
             &from,
-            place.path(),
-            &to,
+            (place.path(), &to),
             Some(&["tracked".into(), "tracked/below".into()]),
+            false,
         )
         .unwrap();
         assert_eq!(fs::read_to_string(to.join("a/b")).unwrap(), "new");
         assert_eq!(fs::read_to_string(to.join("link")).unwrap(), "new");
         assert!(to.join("kept").exists() && !to.join("tracked").exists());
-        bring(&again, place.path(), &to, None).unwrap();
+        bring(&again, (place.path(), &to), None, true).unwrap();
         assert!(to.join("c").is_file() && !to.join("kept").exists());
     }
 
@@ -455,7 +468,7 @@ mod tests {
             within.join("link/new"),
             within.join("../other"),
         ] {
-            let error = bring(&from, &within, &to, None).unwrap_err();
+            let error = bring(&from, (&within, &to), None, false).unwrap_err();
             assert!(error.to_string().contains("is not under"), "{error}");
         }
         assert!(other.join("precious").exists());

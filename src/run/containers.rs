@@ -16,7 +16,9 @@ use super::paths::{HOSTED_TOOLS, Kind};
 use super::services::published;
 use super::step::millis;
 use crate::event::{Conclusion, EventKind, Level, Phase, StepKey, Stream};
+use crate::executor::docker::Engine;
 use crate::executor::docker::{Bind, Container, DockerError, Network, Services, Spec, Start};
+use crate::executor::files;
 use crate::executor::{BoxFuture, Command, ExecError, Finished, Machine, Output, Stop};
 use crate::expr::Value;
 use crate::plan::container::ContainerOptions;
@@ -548,6 +550,26 @@ impl Job {
         removed.err().map(|error| error.to_string())
     }
 
+    /// Gives a folder to the user, by whoever may: lrun, the container's user, or another container's.
+    pub async fn own(
+        &self,
+        engine: &Engine,
+        machine: &Container,
+        (folder, inside): (&Path, &Path),
+    ) -> Result<(), DockerError> {
+        let (user, group) = (nix::unistd::geteuid(), nix::unistd::getegid());
+        if user.is_root() {
+            let folder = folder.to_owned();
+            let owned = tokio::task::spawn_blocking(move || files::own(&folder, 0, group.as_raw()));
+            let owned = owned.await.map_err(std::io::Error::other);
+            return owned.and_then(|owned| owned).map_err(DockerError::Agent);
+        }
+        if machine.user() == 0 {
+            return machine.own(inside, user.as_raw(), group.as_raw()).await;
+        }
+        engine.own(machine.image(), folder, &self.run.mark()).await
+    }
+
     /// What the container's user made: removed where it is the job's, given to the user where it is the user's tree.
     async fn reclaim(
         &self,
@@ -559,11 +581,13 @@ impl Job {
             return Ok(());
         }
         if self.run.options.bind {
-            let workspace = self.paths.inside(&self.directories.workspace);
-            let group = nix::unistd::getegid();
-            machine
-                .own(&workspace, user.as_raw(), group.as_raw())
-                .await?;
+            let tree = &self.directories.workspace;
+            self.own(
+                &containers.found.engine,
+                machine,
+                (tree, &self.paths.inside(tree)),
+            )
+            .await?;
         }
         if user.is_root() {
             return Ok(());

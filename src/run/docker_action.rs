@@ -20,7 +20,7 @@ use super::step::{Prepared, Worked};
 use super::uses::Resolved;
 use crate::action::{DockerRuns, NodeVersion, node_download};
 use crate::event::{EventKind, Level, StepKey, Stream};
-use crate::executor::docker::{Bind, Container, Network, Recipe, Spec, Start};
+use crate::executor::docker::{Bind, Container, Engine, Network, Recipe, Spec, Start};
 use crate::executor::files::{Files, Op};
 use crate::executor::{Command, Ending, Machine as _, Output, Stop, node};
 use crate::expr::{Object, Value};
@@ -247,7 +247,7 @@ impl Job {
             started = Box::pin(self.start_docker(stage, run)) => started,
             () = self.kill.cancelled() => return Worked::ended(crate::event::Conclusion::Cancelled),
         };
-        let (machine, paths, line) = match started {
+        let (engine, machine, paths, line) = match started {
             Ok(started) => started,
             Err(message) => {
                 self.say(Some(stage.key), Level::Error, &message);
@@ -287,7 +287,7 @@ impl Job {
             ..*stage
         };
         let worked = self.run_process(&stage, &command, Failing::Silent).await;
-        self.end_docker(stage.key, &inside.machine).await;
+        self.end_docker(stage.key, &engine, &inside.machine).await;
         worked
     }
 
@@ -295,7 +295,7 @@ impl Job {
         &self,
         stage: &Stage<'_>,
         run: &DockerRun,
-    ) -> Result<(Container, Paths, Vec<String>), String> {
+    ) -> Result<(Engine, Container, Paths, Vec<String>), String> {
         let found = match &self.containers {
             Some(containers) => containers.found.clone(),
             None => self.run.engine().await?,
@@ -377,7 +377,7 @@ impl Job {
         // The socket in it is open by now.
         drop(std::fs::remove_dir_all(&folder));
         let (machine, _) = started?;
-        Ok((machine.of_one_command(), paths, line))
+        Ok((found.engine, machine.of_one_command(), paths, line))
     }
 
     /// The image of a stage: pulled, or built once for its content.
@@ -510,13 +510,18 @@ impl Job {
         self.containers.as_ref()?.layers.as_ref()
     }
 
-    async fn end_docker(&self, key: &StepKey, machine: &Container) {
-        let user = nix::unistd::geteuid().as_raw();
-        if user != machine.user() {
-            let group = nix::unistd::getegid().as_raw();
-            for folder in [WORKSPACE, "/github/home", "/github/runner_temp"] {
-                if let Err(error) = machine.own(Path::new(folder), user, group).await {
-                    let text = format!("files that the action made in {folder}: {error}");
+    async fn end_docker(&self, key: &StepKey, engine: &Engine, machine: &Container) {
+        // Steps of a container go on whoever made the files; those of this machine are of lrun's own user.
+        let is_outside = self.boxed().is_none() || self.run.options.bind;
+        if is_outside && machine.user() != nix::unistd::geteuid().as_raw() {
+            let directories = &self.directories;
+            for (folder, inside) in [
+                (&directories.workspace, WORKSPACE),
+                (&directories.temp, "/github/runner_temp"),
+            ] {
+                let places = (folder.as_path(), Path::new(inside));
+                if let Err(error) = self.own(engine, machine, places).await {
+                    let text = format!("files that the action made in {inside}: {error}");
                     self.say(Some(key), Level::Warning, &text);
                 }
             }

@@ -182,7 +182,7 @@ impl Run {
     }
 
     /// The file whose lock says that this run lives.
-    fn mark(&self) -> PathBuf {
+    pub(super) fn mark(&self) -> PathBuf {
         self.options.directory.with_extension("alive")
     }
 

@@ -64,11 +64,13 @@ impl Inside {
                 within,
                 to,
                 replaced,
+                anew,
             } => Op::Bring {
                 from: inside(from)?,
                 within: inside(within)?,
                 to: self.paths.inside(to),
                 replaced: replaced.clone(),
+                anew: *anew,
             },
         })
     }

@@ -64,6 +64,16 @@ impl Job {
         definition: &StepsJob,
         ground: &Ground,
     ) -> Option<(Layers, Laid)> {
+        // The snapshot's files are not those of the image's user.
+        let machine = ground.machine.as_ref()?;
+        let user = machine
+            .options
+            .user
+            .as_deref()
+            .unwrap_or(&machine.about.user);
+        if !["", "0", "root"].contains(&user.split(':').next().unwrap_or_default()) {
+            return None;
+        }
         // A part of a volume can not be mounted, and layers are one.
         let workspace = &self.directories.workspace;
         let is_part = |(source, may_be_volume): (&str, bool)| {
@@ -192,6 +202,7 @@ impl Job {
                 shown(workspace)
             )
         })?;
+        let machine = self.boxed().ok_or("the job's container is gone")?;
         let number = uuid::Uuid::new_v4().simple().to_string();
         let stage = self.directories.root.join(format!("_checkout_{number}"));
         let replaced = self.replaced(&dest, request)?;
@@ -220,6 +231,8 @@ impl Job {
                     within: workspace.clone(),
                     to: dest,
                     replaced,
+                    // Root does as it likes with files of others; any other user wants his own.
+                    anew: ![0, nix::unistd::geteuid().as_raw()].contains(&machine.user()),
                 };
                 let files = self.files.clone();
                 let brought = tokio::task::spawn_blocking(move || files.one(bring)).await;

@@ -146,14 +146,31 @@ impl Engine {
             return Ok(());
         }
         let left = Path::new("/left").join(name).display().to_string();
+        let command = ["rm", "-rf", &left].map(str::to_owned);
+        let mark = folder.with_extension("alive");
+        self.as_root(image, (parent, &mark), command.into()).await
+    }
+
+    /// Gives a folder of this machine, with all in it, to the user of lrun, through a container.
+    pub async fn own(&self, image: &str, folder: &Path, mark: &Path) -> Result<(), DockerError> {
+        let (user, group) = (nix::unistd::geteuid(), nix::unistd::getegid());
+        let owner = format!("{user}:{group}");
+        let command = ["chown", "-hR", &owner, "/left"].map(str::to_owned);
+        self.as_root(image, (folder, mark), command.into()).await
+    }
+
+    /// Runs a command as root in a container that has a folder of this machine as `/left`.
+    async fn as_root(
+        &self,
+        image: &str,
+        (folder, mark): (&Path, &Path),
+        command: Vec<String>,
+    ) -> Result<(), DockerError> {
         let spec = Spec {
             image: ImageName::new(image),
             name: format!("lrun_tidy_{}", uuid::Uuid::new_v4().simple()),
             labels: vec![
-                (
-                    LABEL_RUN.to_owned(),
-                    folder.with_extension("alive").display().to_string(),
-                ),
+                (LABEL_RUN.to_owned(), mark.display().to_string()),
                 (LABEL_HOST.to_owned(), here()),
             ],
             workdir: Some("/".to_owned()),
@@ -165,13 +182,13 @@ impl Engine {
             },
             env: Vec::new(),
             binds: vec![Bind {
-                source: parent.to_owned(),
+                source: folder.to_owned(),
                 target: "/left".to_owned(),
                 read_only: false,
             }],
             volumes: Vec::new(),
-            entrypoint: Some(vec!["rm".to_owned()]),
-            command: Some(vec!["-rf".to_owned(), left]),
+            entrypoint: command.first().cloned().map(|program| vec![program]),
+            command: command.get(1..).map(<[String]>::to_vec),
         };
         let id = self.create(&spec, &IndexMap::new()).await?;
         let done = self.docker.start_container(&id, None).await;

@@ -490,8 +490,10 @@ impl Writer {
                 within,
                 to,
                 replaced,
+                anew,
             } => {
                 self.number(7).text(from).text(within).text(to);
+                self.number(u32::from(*anew));
                 match replaced {
                     None => self.number(0),
                     Some(names) => self.number(1).texts(names),
@@ -558,6 +560,7 @@ impl Reader<'_> {
                 from: self.text()?.into(),
                 within: self.text()?.into(),
                 to: self.text()?.into(),
+                anew: self.number()? != 0,
                 replaced: match self.number()? {
                     0 => None,
                     _ => Some(self.texts(|text| Some(text.into()))?),
@@ -591,10 +594,11 @@ mod tests {
 
     fn ops() -> Vec<Op> {
         let path = || PathBuf::from("/w w/x");
-        let bring = |replaced| Op::Bring {
+        let bring = |replaced: Option<Vec<PathBuf>>| Op::Bring {
             from: path(),
             within: "/w w".into(),
             to: path(),
+            anew: replaced.is_none(),
             replaced,
         };
         vec![
