@@ -175,7 +175,7 @@ impl State {
                 self.out.text("\n");
             }
             kind => {
-                if let Some(note) = wording::note(kind, colors) {
+                if let Some(note) = wording::note(kind, self.options.detail, colors) {
                     for line in note.lines() {
                         self.err.text(&tame(line));
                         self.err.text("\n");

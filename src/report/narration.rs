@@ -93,7 +93,7 @@ impl Narration {
             (EventKind::Annotation(it), _) => Saying::Text(wording::annotation(it, colors)),
             (EventKind::StepSummary { .. } | EventKind::StepOutput { .. }, _) => return None,
             (kind, Some(step)) => return self.step(step, kind, colors),
-            (kind, None) => Saying::Text(wording::note(kind, colors)?),
+            (kind, None) => Saying::Text(wording::note(kind, self.detail, colors)?),
         };
         Some((depth, saying))
     }
@@ -155,7 +155,7 @@ impl Narration {
             EventKind::StepFinished { .. } => {
                 Saying::Result(wording::step_result(step, kind, colors))
             }
-            kind => Saying::Text(wording::note(kind, colors)?),
+            kind => Saying::Text(wording::note(kind, self.detail, colors)?),
         };
         Some((depth, saying))
     }

@@ -90,7 +90,7 @@ impl State {
                 self.out.text("\n");
             }
             _ => {
-                if let Some(note) = wording::note(kind, colors) {
+                if let Some(note) = wording::note(kind, self.options.detail, colors) {
                     self.out.flush();
                     self.err.text(&note);
                     self.err.text("\n");

@@ -7,7 +7,7 @@ use crate::event::{Event, EventKind, Level, Listener};
 
 use super::sink::Sink;
 use super::summary::Summary;
-use super::wording::{self, Options};
+use super::wording::{self, Detail, Options};
 
 /// Writes the trouble to `out`, the warnings of a red run to `err`.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Listener for Quiet {
         state.summary.observe(event);
         match &event.kind {
             EventKind::Note { level, .. } if *level >= Level::Warning => {
-                let note = wording::note(&event.kind, state.options.colors);
+                let note = wording::note(&event.kind, Detail::Brief, state.options.colors);
                 state.warnings.extend(note);
             }
             EventKind::RunFinished { exit_code, .. } if *exit_code != 0 => state.tell(),

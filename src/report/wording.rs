@@ -251,8 +251,12 @@ fn place(it: &Annotation) -> Option<String> {
 }
 
 /// A note of the run or a skipped workflow: what goes to stderr.
-pub fn note(kind: &EventKind, colors: Colors) -> Option<String> {
+pub fn note(kind: &EventKind, detail: Detail, colors: Colors) -> Option<String> {
     let (level, text) = match kind {
+        EventKind::Note {
+            level: Level::Debug,
+            ..
+        } if detail == Detail::Brief => return None,
         EventKind::Note { level, text } => (*level, text.clone()),
         EventKind::WorkflowSkipped { file, reason } => {
             (Level::Notice, format!("{file} is skipped: {reason}"))

@@ -38,7 +38,7 @@ impl Job {
             return self.end_checkout(prepared, laid.checkout, survives);
         }
         request.spare = self.mounted();
-        if !self.run.options.bind && self.boxed().is_some_and(|machine| machine.has_agent()) {
+        if !self.run.options.bind && self.is_seen_from_inside_only() {
             let made = tokio::select! {
                 made = self.check_out_inside(&request) => made,
                 () = self.kill.cancelled() => return Worked::ended(Conclusion::Cancelled),

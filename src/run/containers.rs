@@ -16,8 +16,8 @@ use super::paths::{HOSTED_TOOLS, Kind};
 use super::services::published;
 use super::step::millis;
 use crate::event::{Conclusion, EventKind, Level, Phase, StepKey, Stream};
-use crate::executor::docker::Engine;
 use crate::executor::docker::{Bind, Container, DockerError, Network, Services, Spec, Start};
+use crate::executor::docker::{Engine, Skeleton};
 use crate::executor::files;
 use crate::executor::{BoxFuture, Command, ExecError, Finished, Machine, Output, Stop};
 use crate::expr::Value;
@@ -30,6 +30,10 @@ pub(super) struct Containers {
     pub found: Found,
     pub machine: Option<Arc<Container>>,
     pub kind: Kind,
+    /// The volume with the job's folders, where the engine sees none of this machine.
+    pub work: Option<String>,
+    /// What was brought there so far.
+    pub(super) pushed: std::sync::Mutex<std::collections::HashSet<PathBuf>>,
     /// What the workspace is made of, where it is not a folder of this machine.
     pub layers: Option<Layers>,
     pub(super) services: Option<Services>,
@@ -106,6 +110,8 @@ impl Job {
             found,
             machine: None,
             kind: ground.machine.as_ref().map_or(Kind::OnHost, |it| it.kind),
+            work: None,
+            pushed: std::sync::Mutex::default(),
             layers: None,
             services: None,
             volumes: ground.machine.as_ref().map(targets).unwrap_or_default(),
@@ -190,6 +196,12 @@ impl Job {
             containers.services = Some(services.map_err(one)?);
         }
         if let Some(boxed) = &ground.machine {
+            if containers.found.far {
+                let name = format!("lrun-work-{}", uuid::Uuid::new_v4().simple());
+                let made = engine.make_work(&name, &self.machine_labels()).await;
+                made.map_err(one)?;
+                containers.work = Some(name);
+            }
             let machine = match self.lay_workspace(containers, definition, ground).await {
                 Some((layers, laid)) => self.start_in_layers(containers, boxed, layers, laid).await,
                 None => self.start_machine(containers, boxed).await,
@@ -255,6 +267,12 @@ impl Job {
         };
         let mut volumes = self.placed(containers, &container.volumes);
         let (mut binds, tools) = (self.binds(boxed.kind), tools_volume(boxed));
+        let mut skeleton = Skeleton::default();
+        if let Some(work) = &containers.work {
+            binds.retain(|bind| bind.target == "/var/run/docker.sock");
+            volumes.push(format!("{work}:{}:nocopy", self.base_inside().display()));
+            skeleton = self.skeleton(boxed.kind);
+        }
         if let Some(layers) = &containers.layers {
             let inside = self.paths.inside(&self.directories.workspace);
             volumes.push(layers.volume_at(&inside));
@@ -294,6 +312,7 @@ impl Job {
             volumes,
             entrypoint: None,
             command: None,
+            skeleton,
         };
         let folder = self.agent_folder().map_err(DockerError::Agent)?;
         let start = Start {
@@ -301,6 +320,7 @@ impl Job {
             spec,
             env: &options.runner_env,
             parts: containers.found.parts.as_ref(),
+            far: containers.found.far,
             folder: &folder,
         };
         if let Some(machine) = self.resume(&start).await? {
@@ -525,6 +545,10 @@ impl Job {
         }
         if let Some(layers) = &containers.layers {
             errors.extend(self.drop_layers(&containers, layers).await);
+        }
+        if let Some(work) = &containers.work {
+            let removed = containers.found.engine.drop_layers(work).await;
+            errors.extend(removed.err().map(|error| error.to_string()));
         }
         if let Some(services) = containers.services {
             let (logs, failed) = services.close().await;

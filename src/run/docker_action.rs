@@ -20,7 +20,7 @@ use super::step::{Prepared, Worked};
 use super::uses::Resolved;
 use crate::action::{DockerRuns, NodeVersion, node_download};
 use crate::event::{EventKind, Level, StepKey, Stream};
-use crate::executor::docker::{Bind, Container, Engine, Network, Recipe, Spec, Start};
+use crate::executor::docker::{Bind, Container, Engine, Network, Recipe, Skeleton, Spec, Start};
 use crate::executor::files::{Files, Op};
 use crate::executor::{Command, Ending, Machine as _, Output, Stop, node};
 use crate::expr::{Object, Value};
@@ -327,7 +327,20 @@ impl Job {
         if self.boxed().is_none() {
             self.directories.open().map_err(|error| error.to_string())?;
         }
-        let (binds, volumes) = self.mounts_of_action();
+        let mut skeleton = Skeleton::default();
+        let (mut binds, mut volumes) = self.mounts_of_action();
+        if found.far {
+            let work = self.containers.as_ref().and_then(|it| it.work.as_ref());
+            let work = work.ok_or_else(|| {
+                format!(
+                    "{} shares no files with this machine, and this job runs here: its Docker actions would see none of them",
+                    found.engine.address
+                )
+            })?;
+            binds.retain(|bind| bind.target == "/var/run/docker.sock");
+            volumes.push(format!("{work}:{}:nocopy", self.base_inside().display()));
+            skeleton = self.skeleton_of_action();
+        }
         let network = match self.network() {
             Some(name) => Network::Own {
                 name,
@@ -358,6 +371,7 @@ impl Job {
             volumes,
             entrypoint: None,
             command: None,
+            skeleton,
         };
         let folder = self
             .directories
@@ -371,6 +385,7 @@ impl Job {
             spec,
             env: &self.run.options.runner_env,
             parts: found.parts.as_ref(),
+            far: found.far,
             folder: &folder,
         };
         let started = start.start().await.map_err(|error| error.to_string());
@@ -484,7 +499,7 @@ impl Job {
         let own = &self.directories;
         let is_the_jobs =
             recipe.folder.starts_with(&own.workspace) || recipe.folder.starts_with(&own.root);
-        if !is_the_jobs || !self.boxed().is_some_and(|machine| machine.has_agent()) {
+        if !is_the_jobs || !self.is_seen_from_inside_only() {
             return Ok(recipe);
         }
         // Only the job's own container sees all of it.
@@ -591,6 +606,11 @@ impl Job {
             });
             done.await.map_err(|error| error.to_string())??;
             found = ours(&tools);
+        }
+        if machine.is_far() {
+            return Err(format!(
+                "the image has no Node.js {needed} or newer, and its engine shares no files with this machine: name an image that has"
+            ));
         }
         let found = found.ok_or_else(|| {
             let build = if machine.is_alpine() { "node-musl" } else { "node" };

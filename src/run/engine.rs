@@ -75,6 +75,8 @@ pub(super) struct Engines {
 pub(super) struct Found {
     pub engine: Engine,
     pub parts: Option<Parts>,
+    /// It shares no files with this machine: they go over its archive API (DESIGN 4).
+    pub far: bool,
 }
 
 impl Run {
@@ -126,7 +128,11 @@ impl Run {
             let text = format!("no watchdog for containers: {error}");
             self.emitter.note(Level::Warning, text);
         }
-        Ok(Found { engine, parts })
+        Ok(Found {
+            far: !engine.is_local(),
+            engine,
+            parts,
+        })
     }
 
     /// A volume of tools. The first container that has it fills it from its image, and nobody else may meanwhile: two at

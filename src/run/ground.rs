@@ -176,6 +176,16 @@ pub(super) async fn settle(
             return Ok(ground);
         }
     };
+    if found.far && run.options.bind && (image.is_some() || asked.container.is_some()) {
+        return Err(unavailable(
+            spans.runs_on,
+            format!(
+                "--workspace bind gives jobs the tree itself, and {} shares no files with this machine",
+                found.engine.address
+            ),
+            "leave --workspace bind out, or use an engine on this machine",
+        ));
+    }
     fill(run, &mut ground, &found, spans, image, asked).await?;
     ground.found = Some(found);
     Ok(ground)

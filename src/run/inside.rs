@@ -34,6 +34,8 @@ impl Inside {
     }
 
     fn enter(&self, op: &Op) -> Option<Op> {
+        // There this machine's folders are only this machine's.
+        let far = self.machine.is_far();
         let inside = |path: &Path| self.is_the_jobs(path).then(|| self.paths.inside(path));
         Some(match op {
             Op::Read(path) => Op::Read(inside(path)?),
@@ -55,7 +57,7 @@ impl Inside {
                 group,
             } => Op::Copy {
                 from: inside(from)?,
-                to: inside(to)?,
+                to: if far { to.clone() } else { inside(to)? },
                 user: *user,
                 group: *group,
             },
@@ -66,7 +68,7 @@ impl Inside {
                 replaced,
                 anew,
             } => Op::Bring {
-                from: inside(from)?,
+                from: if far { from.clone() } else { inside(from)? },
                 within: inside(within)?,
                 to: self.paths.inside(to),
                 replaced: replaced.clone(),

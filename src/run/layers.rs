@@ -207,6 +207,7 @@ impl Job {
         let stage = self.directories.root.join(format!("_checkout_{number}"));
         let replaced = self.replaced(&dest, request)?;
         let made = {
+            let far = self.is_far();
             let run = Arc::clone(&self.run);
             let target = self.target();
             let stage = stage.clone();
@@ -219,8 +220,12 @@ impl Job {
                 std::fs::create_dir(&stage).map_err(|error| error.to_string())?;
                 let snapshot = run.snapshot()?;
                 let options = &run.options.workspace;
-                workspace::checkout(&snapshot, options, &request, &target, &stage)
-                    .map_err(|error| super::checkout::told(&error))
+                let checkout = workspace::checkout(&snapshot, options, &request, &target, &stage)
+                    .map_err(|error| super::checkout::told(&error))?;
+                if far {
+                    super::far::embed_objects(&stage)?;
+                }
+                Ok(checkout)
             })
         };
         let made = made.await.map_err(|error| error.to_string())?;

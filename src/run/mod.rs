@@ -39,6 +39,7 @@ mod docker_action;
 pub mod emitter;
 mod engine;
 pub mod environment;
+mod far;
 pub mod file_command;
 pub mod github;
 mod ground;

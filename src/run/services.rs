@@ -7,7 +7,7 @@ use super::ground::{Boxed, Ground};
 use super::job::Job;
 use super::paths::Kind;
 use crate::event::{Level, StepKey};
-use crate::executor::docker::{Container, Network, Service, ServiceSpec, Spec};
+use crate::executor::docker::{Container, Network, Service, ServiceSpec, Skeleton, Spec};
 use crate::plan::container::{Port, words};
 
 /// The first port that is given out where a workflow names none, as Docker would.
@@ -153,6 +153,7 @@ impl Job {
                 .as_deref()
                 .filter(|it| !it.is_empty())
                 .map(words),
+            skeleton: Skeleton::default(),
         }
     }
 }

@@ -218,6 +218,12 @@ impl Job {
         label: &str,
         served: Option<Served>,
     ) -> Result<Resolved, Unreadable> {
+        if let Some(served) = &served {
+            self.push(&served.root).map_err(|message| Unreadable {
+                message,
+                help: "look at the engine".to_owned(),
+            })?;
+        }
         let files = (&self.files as &dyn Files, &self.paths);
         read_action_in(files, &self.run, directory, label, served)
     }

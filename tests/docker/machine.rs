@@ -76,12 +76,14 @@ async fn machine(image: &str, hand: Hand, folder: &Path) -> Container {
         volumes: Vec::new(),
         entrypoint: None,
         command: None,
+        skeleton: lrun::executor::docker::Skeleton::default(),
     };
     let start = Start {
         engine: &engine,
         spec,
         env: &env(),
         parts: (hand == Hand::Agent).then_some(&parts),
+        far: false,
         folder: &run,
     };
     let (container, why) = start.start().await.unwrap();

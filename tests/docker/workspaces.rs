@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use nix::sys::signal::Signal;
+
 use crate::Test;
 use crate::lrun::Lrun;
+use crate::running::Running;
 use crate::world::{base, block_on, engine, nothing_left, on_this_engine, tiny};
 
 pub const TESTS: &[Test] = &[
@@ -26,6 +29,14 @@ pub const TESTS: &[Test] = &[
     ),
     ("workspaces::the_users_own_tree_is_never_touched", untouched),
     ("workspaces::links_mean_what_they_mean_inside", links),
+    (
+        "workspaces::an_engine_elsewhere_has_the_same_tree",
+        elsewhere,
+    ),
+    (
+        "workspaces::a_step_on_an_engine_elsewhere_is_ended",
+        ended_elsewhere,
+    ),
 ];
 
 /// Lists the tree: names, kinds, modes, content, and what git says of it.
@@ -361,4 +372,132 @@ jobs:
     assert_eq!(lines[0], "leaks: ", "{lines:?}");
     assert!(!lines.contains(&"leaked"), "{lines:?}");
     assert_eq!(std::fs::read_dir(host.join("empty")).unwrap().count(), 1);
+}
+
+/// The engine under an address that says nothing of this machine's files.
+fn front() -> String {
+    let socket = block_on(async { engine().await.address });
+    let socket = socket.trim_start_matches("unix://").to_owned();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let client = client.unwrap();
+            let server = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+            let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || {
+                // Either side may go first.
+                drop(std::io::copy(&mut from, &mut to));
+                drop(to.shutdown(std::net::Shutdown::Write));
+            });
+            let (mut from, mut to) = (server, client);
+            std::thread::spawn(move || {
+                drop(std::io::copy(&mut from, &mut to));
+                drop(to.shutdown(std::net::Shutdown::Write));
+            });
+        }
+    });
+    address
+}
+
+fn elsewhere() {
+    // DESIGN 4: an engine on another host shares no folder; callers can not tell.
+    let lrun = repository(
+        "on: push
+jobs:
+  far:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+        with: {fetch-depth: 0}
+      - run: |
+          LIST
+  container:
+    runs-on: ubuntu-latest
+    container: {image: BASE}
+    steps:
+      - uses: actions/checkout@v4
+      - run: |
+          LIST
+  host:
+    runs-on: self-hosted
+    steps:
+      - uses: actions/checkout@v4
+      - run: |
+          LIST
+  more:
+    runs-on: ubuntu-latest
+    env: {E: '${{ github.event_name }}'}
+    steps:
+      - run: ls -A | wc -l
+      - uses: actions/checkout@v4
+        with: {path: sub}
+      - run: |
+          cd sub; git fsck --no-dangling && git log --format=%s && echo A=b >> $GITHUB_ENV && echo /more >> $GITHUB_PATH && echo o=1 >> $GITHUB_OUTPUT
+          python3 -c 'import json,os; print(json.load(open(os.environ[\"GITHUB_EVENT_PATH\"]))[\"ref\"])'
+          mkdir -p ../act ../image; echo x > made; rm a
+          printf 'runs: {using: composite, steps: [{run: echo composite $GITHUB_ACTION_PATH, shell: bash}]}' > ../act/action.yml
+          printf 'FROM TINY\\nCOPY said /said\\n' > ../image/Dockerfile; echo built > ../image/said
+          printf 'runs: {using: docker, image: Dockerfile, entrypoint: sh, args: [-c, \"cat /said sub/made; echo D=$GITHUB_WORKSPACE >> $GITHUB_ENV\"]}' > ../image/action.yml
+        id: it
+      - run: echo \"$A ${PATH%%:*} ${{ steps.it.outputs.o }} $E ${{ hashFiles('sub/a') == '' && hashFiles('sub/made') != '' }}\"
+      - uses: ./act
+      - uses: ./image
+      - run: echo \"$D\"
+      - uses: ./missing
+        continue-on-error: true
+",
+    );
+    let lrun = lrun.env("DOCKER_HOST", &front());
+    let events = passes(&lrun);
+    let tree = events.lines("host").join("\n");
+    assert!(
+        tree.contains("run.sh f 755") && tree.contains(" M a\n"),
+        "{tree}"
+    );
+    assert_eq!(events.lines("far").join("\n"), tree);
+    assert_eq!(events.lines("container").join("\n"), tree);
+    assert_eq!(
+        events.lines("more"),
+        [
+            "0",
+            "Say hello",
+            "refs/heads/main",
+            "b /more 1 push true",
+            "composite /home/runner/work/demo/demo/act",
+            "built",
+            "x",
+            "/github/workspace",
+        ]
+    );
+    let lrun = lrun.env("LRUN_WORKSPACE", "bind");
+    assert_eq!(lrun.events().code, Some(3));
+}
+
+fn ended_elsewhere() {
+    let lrun = repository(
+        "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    container: {image: IMAGE}
+    steps:
+      - run: |
+          trap 'echo told; exit 1' INT
+          echo ready
+          sleep 1000 & wait
+",
+    );
+    let workflow = lrun.root().join(".github/workflows/ci.yml");
+    let text = std::fs::read_to_string(&workflow).unwrap();
+    let lrun = lrun.env("DOCKER_HOST", &front());
+    for image in [base(), tiny()] {
+        std::fs::write(&workflow, text.replace("IMAGE", &image)).unwrap();
+        let mut run = Running::start(&lrun);
+        run.wait_for("] ready");
+        run.signal(Signal::SIGINT);
+        assert_eq!(run.end(), Some(130), "{image}");
+        assert!(run.said("] told"), "{image}: {:#?}", run.seen);
+        nothing_left(&lrun.root());
+    }
 }

@@ -9,7 +9,8 @@ use bollard::container::LogOutput;
 use bollard::exec::StartExecOptions;
 use bollard::models::{ExecConfig, NetworkConnectRequest, NetworkDisconnectRequest};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, LogsOptionsBuilder, WaitContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, LogsOptionsBuilder, UploadToContainerOptionsBuilder,
+    WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt as _;
 use indexmap::IndexMap;
@@ -18,6 +19,7 @@ use super::super::files::{Op, Outcome};
 use super::super::follow::Graces;
 use super::super::{BoxFuture, Command, ExecError, Finished, Machine, Output, Stop};
 use super::agent::{Agent, FOLDER, Parts, Post};
+use super::archive::{Archive, Skeleton};
 use super::create::Bind;
 use super::exec::Execs;
 use super::{DockerError, Engine, Spec};
@@ -34,6 +36,8 @@ pub struct Start<'a> {
     pub env: &'a IndexMap<OsString, OsString>,
     /// The agent's, where the engine sees this machine's files.
     pub parts: Option<&'a Parts>,
+    /// The engine shares no files with this machine.
+    pub far: bool,
     /// A folder of this machine for the agent's socket.
     pub folder: &'a Path,
 }
@@ -46,6 +50,8 @@ pub struct Container {
     name: String,
     image: String,
     hand: Hand,
+    /// Where it shares no files with this machine.
+    far: Option<Archive>,
     env: Vec<(OsString, OsString)>,
     alpine: bool,
     user: u32,
@@ -127,6 +133,7 @@ impl Start<'_> {
                 alpine: agent.hello.alpine,
                 user: agent.hello.user,
                 hand: Hand::Agent(agent),
+                far: None,
                 graces: Graces::default(),
             }),
             Err(why) => {
@@ -183,8 +190,21 @@ impl Start<'_> {
             alpine: agent.hello.alpine,
             user: agent.hello.user,
             hand: Hand::Agent(agent),
+            far: None,
             graces: Graces::default(),
         }))
+    }
+
+    /// Gives a container what it is to have, and starts it.
+    async fn furnish(&self, id: &str) -> Result<(), DockerError> {
+        let docker = &self.engine.docker;
+        if self.spec.skeleton != Skeleton::default() {
+            let archive = self.spec.skeleton.archive().map_err(DockerError::Agent)?;
+            let options = UploadToContainerOptionsBuilder::new().path("/").build();
+            let body = bollard::body_full(bytes::Bytes::from(archive));
+            docker.upload_to_container(id, Some(options), body).await?;
+        }
+        Ok(docker.start_container(id, None).await?)
     }
 
     /// A container that only waits, as the runner starts it (SPEC J-24).
@@ -193,9 +213,10 @@ impl Start<'_> {
         spec.entrypoint = Some(vec!["tail".to_owned()]);
         spec.command = Some(vec!["-f".to_owned(), "/dev/null".to_owned()]);
         let id = self.engine.create(&spec, self.env).await?;
-        if let Err(error) = self.engine.docker.start_container(&id, None).await {
+        let started = self.furnish(&id).await;
+        if let Err(error) = started {
             self.engine.remove_container(&id).await?;
-            return Err(error.into());
+            return Err(error);
         }
         let execs = Execs::new(self.engine.clone(), id.clone());
         let about = execs.look().await;
@@ -207,6 +228,7 @@ impl Start<'_> {
             }
         };
         Ok(Container {
+            far: self.far.then(|| Archive::open(self.engine, &id, user)),
             engine: self.engine.clone(),
             id,
             name: self.spec.name.clone(),
@@ -260,6 +282,11 @@ impl Container {
     /// Its commands take no exec each.
     pub fn has_agent(&self) -> bool {
         matches!(self.hand, Hand::Agent(_))
+    }
+
+    /// It shares no files with this machine.
+    pub fn is_far(&self) -> bool {
+        self.far.is_some()
     }
 
     pub fn is_alpine(&self) -> bool {
@@ -346,6 +373,9 @@ impl Container {
 
     /// Does things with its files; nothing where nobody inside can be asked.
     pub fn perform(&self, ops: Vec<Op>) -> Option<Vec<Outcome>> {
+        if let Some(far) = &self.far {
+            return Some(far.perform(ops));
+        }
         let Hand::Agent(agent) = &self.hand else {
             return None;
         };

@@ -12,6 +12,7 @@ use bollard::models::{
 use indexmap::IndexMap;
 
 use super::DockerError;
+use super::archive::Skeleton;
 use crate::plan::container::{self as plan, ContainerOptions, Gpus, ImageName, MountKind, Port};
 
 /// A container that is to be made.
@@ -31,6 +32,8 @@ pub struct Spec {
     pub volumes: Vec<String>,
     pub entrypoint: Option<Vec<String>>,
     pub command: Option<Vec<String>>,
+    /// What it has before it starts.
+    pub skeleton: Skeleton,
 }
 
 /// Something of this machine inside the container.
@@ -360,6 +363,7 @@ mod tests {
             ],
             entrypoint: None,
             command: None,
+            skeleton: Skeleton::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! a job. Everything that lrun makes carries labels, so that a later start finds what a killed one left.
 
 pub mod agent;
+mod archive;
 mod build;
 mod buildkit;
 mod container;
@@ -17,6 +18,7 @@ mod overlay;
 mod service;
 mod sweep;
 
+pub use archive::Skeleton;
 pub use build::Recipe;
 pub use container::{Container, Start};
 pub use create::{Bind, Network, Spec};

@@ -11,6 +11,7 @@ use bollard::query_parameters::{
 
 use indexmap::IndexMap;
 
+use super::archive::Skeleton;
 use super::create::{Bind, Network, Spec};
 use super::{DockerError, Engine, is_missing};
 use crate::plan::container::{ContainerOptions, ImageName};
@@ -189,6 +190,7 @@ impl Engine {
             volumes: Vec::new(),
             entrypoint: command.first().cloned().map(|program| vec![program]),
             command: command.get(1..).map(<[String]>::to_vec),
+            skeleton: Skeleton::default(),
         };
         let id = self.create(&spec, &IndexMap::new()).await?;
         let done = self.docker.start_container(&id, None).await;
@@ -242,6 +244,21 @@ impl Engine {
             Err(error) if is_missing(&error) => Ok(false),
             found => Ok(found.map(|_| true)?),
         }
+    }
+
+    /// A volume for the files of one job.
+    pub async fn make_work(
+        &self,
+        name: &str,
+        labels: &[(String, String)],
+    ) -> Result<(), DockerError> {
+        let request = bollard::models::VolumeCreateRequest {
+            name: Some(name.to_owned()),
+            labels: Some(labels.iter().cloned().collect()),
+            ..bollard::models::VolumeCreateRequest::default()
+        };
+        self.docker.create_volume(request).await?;
+        Ok(())
     }
 
     /// A volume of lrun's own, which outlives runs; one that is there stays as it is.
