@@ -197,15 +197,23 @@ impl Job {
         }
         if let Some(boxed) = &ground.machine {
             if containers.found.far {
-                let name = format!("lrun-work-{}", uuid::Uuid::new_v4().simple());
-                let made = engine.make_work(&name, &self.machine_labels()).await;
-                made.map_err(one)?;
-                containers.work = Some(name);
+                self.make_work(containers).await.map_err(one)?;
             }
-            let machine = match self.lay_workspace(containers, definition, ground).await {
+            let mut machine = match self.lay_workspace(containers, definition, ground).await {
                 Some((layers, laid)) => self.start_in_layers(containers, boxed, layers, laid).await,
                 None => self.start_machine(containers, boxed).await,
             };
+            if let Err(error) = &machine
+                && !containers.found.far
+                && error.is_about_sharing()
+            {
+                let text = format!("files of {} go over the archive API: {error}", self.key.id);
+                self.run.emitter.note(Level::Debug, text);
+                containers.found.far = true;
+                containers.found.parts = None;
+                self.make_work(containers).await.map_err(one)?;
+                machine = self.start_machine(containers, boxed).await;
+            }
             containers.machine = Some(Arc::new(machine.map_err(one)?));
         }
         if ground.services.is_empty() {
@@ -213,6 +221,15 @@ impl Job {
         }
         self.start_services(containers, ground, key).await?;
         self.wait_for_services(containers, key).await
+    }
+
+    /// A volume for the job's folders.
+    async fn make_work(&self, containers: &mut Containers) -> Result<(), DockerError> {
+        let name = format!("lrun-work-{}", uuid::Uuid::new_v4().simple());
+        let engine = &containers.found.engine;
+        engine.make_work(&name, &self.machine_labels()).await?;
+        containers.work = Some(name);
+        Ok(())
     }
 
     /// Where the engine does not take the layers, or nobody inside could care for them, the job starts without.

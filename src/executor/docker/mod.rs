@@ -60,6 +60,20 @@ pub enum DockerError {
     Agent(std::io::Error),
 }
 
+impl DockerError {
+    /// The engine does not see a folder of this machine: it is a virtual machine's, or shares only some.
+    pub fn is_about_sharing(&self) -> bool {
+        let text = self.to_string();
+        [
+            "bind source path does not exist",
+            "mounts denied",
+            "is not shared from",
+        ]
+        .iter()
+        .any(|sign| text.contains(sign))
+    }
+}
+
 fn last_words(log: &str) -> String {
     if log.trim().is_empty() {
         String::new()
