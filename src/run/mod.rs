@@ -21,8 +21,8 @@ use crate::executor::{Machine, Stop};
 use crate::expr::Value;
 use crate::plan::GithubEvent;
 use crate::plan::reusable::Library;
-use crate::workflow::PermissionsPolicy;
 use crate::workflow::evaluate::EvalError;
+use crate::workflow::{PermissionsPolicy, Workflow};
 use crate::workspace::Snapshot;
 
 mod availability;
@@ -220,6 +220,11 @@ pub async fn run(
         // By the time the first job needs it, it has started.
         run.watchdog();
     }
+    if !run.options.bind && work.selected.iter().any(|it| checks_out(&it.workflow)) {
+        let early = Arc::clone(&run);
+        // Likewise; what goes wrong shows in the job that asks for it.
+        drop(tokio::task::spawn_blocking(move || drop(early.snapshot())));
+    }
     let invocations: Vec<Arc<Invocation>> = work
         .selected
         .iter()
@@ -308,6 +313,11 @@ fn warn_of_limits(run: &Run, work: &Work) {
     for warning in warnings {
         run.emitter.note(Level::Warning, warning);
     }
+}
+
+/// Some job of it will want the tree.
+fn checks_out(workflow: &Workflow) -> bool {
+    workflow.source.text.contains("actions/checkout")
 }
 
 /// DESIGN 7: no token is picked up silently, and a workflow that reads one is told so.
