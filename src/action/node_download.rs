@@ -11,10 +11,42 @@ use ureq::Agent;
 /// Where its makers keep it.
 pub const ADDRESS: &str = "https://nodejs.org/dist";
 
+/// Where builds for musl are kept, which its makers do not test.
+pub const MUSL_ADDRESS: &str = "https://unofficial-builds.nodejs.org/download/release";
+
 const TRIES: u32 = 3;
 const LIMIT: Duration = Duration::from_mins(20);
-/// A list of checksums is a few KiB.
-const MAX_LIST: u64 = 1024 * 1024;
+/// A list of checksums is a few KiB, one of all versions a few hundred.
+const MAX_LIST: u64 = 8 * 1024 * 1024;
+
+/// The C library that a build is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Libc {
+    #[default]
+    Native,
+    /// Alpine's.
+    Musl,
+}
+
+impl Libc {
+    /// Where its builds lie in the tool cache.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Native => "node",
+            Self::Musl => "node-musl",
+        }
+    }
+
+    /// The address of its builds: the user's own (`LRUN_NODE_DIST_URL`, `LRUN_NODE_MUSL_DIST_URL`), or the usual one.
+    pub fn address(self) -> String {
+        let (variable, usual) = match self {
+            Self::Native => ("LRUN_NODE_DIST_URL", ADDRESS),
+            Self::Musl => ("LRUN_NODE_MUSL_DIST_URL", MUSL_ADDRESS),
+        };
+        let own = std::env::var(variable).ok().filter(|it| !it.is_empty());
+        own.unwrap_or_else(|| usual.to_owned())
+    }
+}
 
 /// Where Node.js comes from and where it is kept.
 #[derive(Debug, Clone)]
@@ -25,6 +57,7 @@ pub struct NodeDownload {
     pub tool_cache: PathBuf,
     /// Whether the network must not be used.
     pub offline: bool,
+    pub libc: Libc,
 }
 
 /// Why there is no Node.js now.
@@ -80,10 +113,13 @@ impl NodeDownload {
         if self.offline {
             return Err(NodeDownloadError::Offline { major });
         }
-        let folder = format!("{}/latest-v{major}.x", self.address.trim_end_matches('/'));
         let agent = agent(&self.address);
+        let platform = match self.libc {
+            Libc::Native => platform(),
+            Libc::Musl => format!("{}-musl", platform()),
+        };
+        let folder = self.folder(&agent, major, &platform)?;
         let list = fetch_list(&agent, &format!("{folder}/SHASUMS256.txt"))?;
-        let platform = platform();
         let build =
             find_build(&list, major, &platform).ok_or_else(|| NodeDownloadError::NoBuild {
                 major,
@@ -91,7 +127,7 @@ impl NodeDownload {
                 address: folder.clone(),
             })?;
         let address = format!("{folder}/{}", build.file);
-        let place = Place::of(&self.tool_cache, &build.version);
+        let place = Place::of(&self.tool_cache.join(self.libc.folder()), &build.version);
         place.fill(|archive| {
             announce(&format!(
                 "downloading Node.js {} for {platform} from {address}",
@@ -100,6 +136,50 @@ impl NodeDownload {
             download(&agent, &address, &build.sha256, archive)
         })
     }
+}
+
+impl NodeDownload {
+    /// Where the newest build of a major version lies: under its usual name, or by the list of all versions.
+    fn folder(
+        &self,
+        agent: &Agent,
+        major: u32,
+        platform: &str,
+    ) -> Result<String, NodeDownloadError> {
+        let address = self.address.trim_end_matches('/');
+        if self.libc == Libc::Native {
+            return Ok(format!("{address}/latest-v{major}.x"));
+        }
+        let list = fetch_list(agent, &format!("{address}/index.tab"))?;
+        let version = newest(&list, major, platform);
+        let version = version.ok_or_else(|| NodeDownloadError::NoBuild {
+            major,
+            platform: platform.to_owned(),
+            address: address.to_owned(),
+        })?;
+        Ok(format!("{address}/v{version}"))
+    }
+}
+
+/// The newest version of a list: `version`, a date and the platforms of its files, parted by tabs.
+fn newest(list: &str, major: u32, platform: &str) -> Option<String> {
+    let numbers = |version: &str| -> Option<Vec<u32>> {
+        let parts = version.split('.').map(|part| part.parse().ok());
+        parts
+            .collect::<Option<Vec<u32>>>()
+            .filter(|it| it.len() == 3)
+    };
+    list.lines()
+        .filter_map(|line| {
+            let mut columns = line.split('\t');
+            let version = columns.next()?.strip_prefix('v')?;
+            let files = columns.nth(1)?;
+            let numbers = numbers(version)?;
+            (numbers[0] == major && files.split(',').any(|file| file == platform))
+                .then(|| (numbers, version.to_owned()))
+        })
+        .max()
+        .map(|(_, version)| version)
 }
 
 /// Proxies are as the environment says, but not on the way to this machine.
@@ -238,8 +318,7 @@ struct Place {
 }
 
 impl Place {
-    fn of(tool_cache: &Path, version: &str) -> Self {
-        let node = tool_cache.join("node");
+    fn of(node: &Path, version: &str) -> Self {
         let own = node.join(".lrun");
         let folder = node.join(version);
         Self {

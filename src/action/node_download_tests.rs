@@ -97,7 +97,39 @@ fn provider(site: &Site, folder: &Path) -> NodeDownload {
         address: site.address.clone(),
         tool_cache: folder.to_owned(),
         offline: false,
+        libc: Libc::Native,
     }
+}
+
+#[test]
+fn builds_for_musl_are_found_by_the_list_of_versions() {
+    let (site, folder) = (Site::start(), tempfile::tempdir().unwrap());
+    let platform = format!("{}-musl", platform());
+    let file = format!("node-v24.10.1-{platform}.tar.gz");
+    let archive = archive("bin/node");
+    let list = format!("{}  {file}\n", hex::encode(Sha256::digest(&archive)));
+    let index = format!(
+        "version\tdate\tfiles\nv25.0.0\t2026\t{platform}\nv24.9.1\t2026\t{platform},x\nv24.10.1\t2026\tx,{platform}\nv24.11.0\t2026\tx\n"
+    );
+    for (path, body) in [
+        ("index.tab", index.into_bytes()),
+        ("v24.10.1/SHASUMS256.txt", list.into_bytes()),
+        (&format!("v24.10.1/{file}"), archive),
+    ] {
+        let mut files = site.files.lock().unwrap();
+        files.insert(format!("/dist/{path}"), body);
+    }
+    let download = NodeDownload {
+        libc: Libc::Musl,
+        ..provider(&site, folder.path())
+    };
+    let program = download.provide(24, &|_| {}).unwrap();
+    assert!(program.starts_with(folder.path().join("node-musl/24.10.1")));
+    let error = download.provide(26, &|_| {}).unwrap_err();
+    assert!(
+        error.to_string().contains("no build of Node.js 26"),
+        "{error}"
+    );
 }
 
 #[test]

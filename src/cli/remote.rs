@@ -11,7 +11,7 @@ use super::project;
 use super::settings::Settings;
 use crate::action::local::LocalRepository;
 use crate::action::lock::{RemoteUse, WorkflowUses};
-use crate::action::node_download::{self, NodeDownload};
+use crate::action::node_download::{self, Libc, NodeDownload};
 use crate::action::{
     Announce, NO_WORKFLOW, Network, Origin, Pins, Reference, RemoteActions, RemoteOptions, Root,
     find_manifest,
@@ -22,9 +22,6 @@ use crate::plan::reusable::MAX_FILES;
 use crate::run::Selected;
 use crate::workflow::reusable::{CallRules, check_calls};
 use crate::workflow::{Token, TokenKind, load};
-
-/// Another address for Node.js: a mirror with the folders of nodejs.org/dist.
-const NODE_ADDRESS: &str = "LRUN_NODE_DIST_URL";
 
 /// What was fetched, and what is wrong with it.
 #[derive(Debug)]
@@ -294,12 +291,10 @@ fn provide_node(settings: &Settings, actions: &RemoteActions) -> Vec<String> {
         return Vec::new();
     }
     let download = NodeDownload {
-        address: std::env::var(NODE_ADDRESS)
-            .ok()
-            .filter(|address| !address.is_empty())
-            .unwrap_or_else(|| node_download::ADDRESS.to_owned()),
+        address: Libc::Native.address(),
         tool_cache: tools.clone(),
         offline: settings.offline,
+        libc: Libc::Native,
     };
     let announce = |text: &str| {
         if !settings.quiet {

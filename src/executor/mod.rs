@@ -100,7 +100,7 @@ pub enum ExecError {
     NoDirectory(PathBuf),
     #[error("program '{}' not found", .0.display())]
     NoProgram(PathBuf),
-    #[error("the interpreter that the first line of '{}' names does not exist", .0.display())]
+    #[error("'{}' can not be started: the interpreter or the loader that it names is not there", .0.display())]
     NoInterpreter(PathBuf),
     #[error("'{}' is not executable: permission denied", .0.display())]
     NotExecutable(PathBuf),

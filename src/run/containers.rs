@@ -139,7 +139,11 @@ impl Job {
                 for error in errors {
                     self.say(step, Level::Error, &error);
                 }
-                Conclusion::Failure
+                if self.cancel.is_cancelled() {
+                    Conclusion::Cancelled
+                } else {
+                    Conclusion::Failure
+                }
             }
         };
         self.note_cancel();

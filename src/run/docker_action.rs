@@ -18,6 +18,7 @@ use super::post::PostWork;
 use super::process::{Failing, Stage};
 use super::step::{Prepared, Worked};
 use super::uses::Resolved;
+use crate::action::node_download::Libc;
 use crate::action::{DockerRuns, NodeVersion, node_download};
 use crate::event::{EventKind, Level, StepKey, Stream};
 use crate::executor::docker::{Bind, Container, Engine, Network, Recipe, Skeleton, Spec, Start};
@@ -575,27 +576,25 @@ impl Job {
             return Ok(own);
         }
         let tools = self.run.tool_cache();
+        let libc = if machine.is_alpine() {
+            Libc::Musl
+        } else {
+            Libc::Native
+        };
         let ours = |tools: &Path| {
-            let folder = if machine.is_alpine() {
-                "node-musl"
-            } else {
-                "node"
-            };
-            node::unpacked(&tools.join(folder))
+            node::unpacked(&tools.join(libc.folder()))
                 .into_iter()
                 .filter(|found| found.version.0 >= needed)
                 .max_by_key(|found| found.version)
                 .map(|found| found.path)
         };
         let mut found = ours(&tools);
-        if found.is_none() && !machine.is_alpine() {
+        if found.is_none() && !machine.is_far() {
             let download = node_download::NodeDownload {
-                address: std::env::var("LRUN_NODE_DIST_URL")
-                    .ok()
-                    .filter(|address| !address.is_empty())
-                    .unwrap_or_else(|| node_download::ADDRESS.to_owned()),
+                address: libc.address(),
                 tool_cache: tools.clone(),
                 offline: self.run.options.offline,
+                libc,
             };
             let run = Arc::clone(&self.run);
             let say = move |text: &str| run.emitter.note(Level::Notice, text.to_owned());
@@ -604,7 +603,14 @@ impl Job {
                     .provide(24, &say)
                     .map_err(|error| error.to_string())
             });
-            done.await.map_err(|error| error.to_string())??;
+            let help = format!(
+                "the image has no Node.js {needed} or newer: name one that has, or unpack a build as {}/{}/VERSION/x64",
+                tools.display(),
+                libc.folder()
+            );
+            done.await
+                .map_err(|error| error.to_string())?
+                .map_err(|error| format!("{error}\n{help}"))?;
             found = ours(&tools);
         }
         if machine.is_far() {
@@ -613,11 +619,9 @@ impl Job {
             ));
         }
         let found = found.ok_or_else(|| {
-            let build = if machine.is_alpine() { "node-musl" } else { "node" };
             format!(
-                "the image has no Node.js {needed} or newer: name one that has, or unpack a build as {}/{build}/VERSION/x64{}",
-                tools.display(),
-                if machine.is_alpine() { " (one for musl, for instance of unofficial-builds.nodejs.org)" } else { "" }
+                "what was downloaded is no Node.js {needed}: see {}",
+                tools.display()
             )
         })?;
         known.insert(version, found.clone());

@@ -64,6 +64,10 @@ impl Job {
         definition: &StepsJob,
         ground: &Ground,
     ) -> Option<(Layers, Laid)> {
+        // Who has the engine's socket mounts the workspace by its path: it has to be a folder.
+        if self.run.options.docker.socket.is_some() {
+            return None;
+        }
         // The snapshot's files are not those of the image's user.
         let machine = ground.machine.as_ref()?;
         let user = machine

@@ -813,6 +813,23 @@ jobs:
     );
     let lrun = on_base(workflow).env("LRUN_DOCKER_SOCKET", "/var/run/docker.sock");
     assert_eq!(passes(&lrun).lines("a"), ["there"]);
+    // What a step mounts by the path of the workspace is the workspace.
+    let lrun = on_base(
+        "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: |
+          ask() { curl -sS --unix-socket /var/run/docker.sock \"$@\"; }
+          id=$(ask -H 'Content-Type: application/json' -d '{\"Image\":\"TINY\",\"Cmd\":[\"ls\",\"-A\",\"/src\"],\"HostConfig\":{\"Binds\":[\"'$GITHUB_WORKSPACE':/src:ro\"]}}' http://d/containers/create | sed 's/.*\"Id\":\"\\([0-9a-f]*\\)\".*/\\1/')
+          ask -X POST http://d/containers/$id/start; ask -X POST http://d/containers/$id/wait > /dev/null
+          ask \"http://d/containers/$id/logs?stdout=1\" | tr -cd '.a-z\\n'; ask -X DELETE http://d/containers/$id
+",
+    )
+    .env("LRUN_DOCKER_SOCKET", "/var/run/docker.sock");
+    assert_eq!(passes(&lrun).lines("a"), [".git", ".github"]);
 }
 
 fn clean_and_doctor() {
