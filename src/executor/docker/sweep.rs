@@ -286,6 +286,12 @@ fn unless_used<T>(removed: Result<T, bollard::errors::Error>) -> Result<bool, Do
             status_code: 404 | 409,
             ..
         }) => Ok(false),
+        // Somebody else removes it at this moment; the engine has no other code for it.
+        Err(bollard::errors::Error::DockerResponseServerError { message, .. })
+            if message.contains("unrecognized image ID") =>
+        {
+            Ok(false)
+        }
         Err(error) => Err(error.into()),
     }
 }
