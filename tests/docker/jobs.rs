@@ -550,7 +550,8 @@ fn gone() {
 jobs:
   a:
     runs-on: ubuntu-latest
-    services: {s: {image: TINY, entrypoint: echo, command: last words}}
+    # The one is waited for, and the other has ended by then.
+    services: {web: {image: WEB}, s: {image: TINY, entrypoint: echo, command: last words}}
     steps: [run: 'true']
 ",
     ));
