@@ -360,6 +360,11 @@ impl Settings {
                 "`--workspace bind` gives jobs the tree itself: `--clean` and `--staged` cannot be had in it",
             ));
         }
+        if self.reuse && self.keep != Keep::Never {
+            return Err(CliError::new("`-r` and `--keep` exclude each other").hint(
+                "-r keeps green machines for the next run, --keep leaves machines to look into",
+            ));
+        }
         self.with_ignored = match sources.later_of("with-ignored", "use-gitignore") {
             Some(flag) if flag.flag.long == "use-gitignore" => !flag.is_on(),
             Some(flag) => flag.is_on(),

@@ -45,7 +45,13 @@ pub(super) trait Process: Send {
 
     /// Lets live what is left of it.
     fn release(&mut self);
+
+    /// Not even a kill ended it: nothing there is waited for any more.
+    fn give_up(&mut self) {}
 }
+
+/// From SIGKILL to the end of all patience: nothing that can react takes so long.
+const LOST: Duration = Duration::from_secs(10);
 
 /// What happens when the deadline passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +61,8 @@ enum Next {
     Kill,
     /// The process has exited, somebody else holds its output.
     GiveUp,
+    /// It was killed; a machine that does not react is none.
+    Lose,
 }
 
 pub(super) struct Follower<P, O, E> {
@@ -168,8 +176,7 @@ impl<P: Process, O: AsyncRead + Unpin, E: AsyncRead + Unpin> Follower<P, O, E> {
             self.wait_for(Next::GiveUp, Duration::ZERO);
         } else {
             (self.stopped, self.killed) = (true, true);
-            self.next = Next::Nothing;
-            self.deadline = None;
+            self.wait_for(Next::Lose, LOST);
         }
     }
 
@@ -183,7 +190,12 @@ impl<P: Process, O: AsyncRead + Unpin, E: AsyncRead + Unpin> Follower<P, O, E> {
             }
             Next::Kill => {
                 self.process.signal(Signal::Kill);
-                self.next = Next::Nothing;
+                self.wait_for(Next::Lose, LOST);
+            }
+            Next::Lose => {
+                self.process.give_up();
+                self.exited = Some(Ending::Signalled(Signal::Kill.number()));
+                return true;
             }
             Next::GiveUp => return true,
             Next::Nothing => {}

@@ -186,6 +186,17 @@ pub(super) async fn settle(
             "leave --workspace bind out, or use an engine on this machine",
         ));
     }
+    let publishes = asked.services.values().any(|it| !it.ports.is_empty());
+    if found.far && image.is_some() && asked.container.is_none() && publishes {
+        return Err(unavailable(
+            spans.services,
+            format!(
+                "ports of services are to be at the job's localhost, and {} shares no files with this machine, so that nobody inside can lead there",
+                found.engine.address
+            ),
+            "name the job's `container`, and reach the service by its name; or use an engine on this machine",
+        ));
+    }
     fill(run, &mut ground, &found, spans, image, asked).await?;
     ground.found = Some(found);
     Ok(ground)

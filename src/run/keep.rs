@@ -78,7 +78,16 @@ impl Run {
     /// The place of a job's machine, if runs may share it and no other has it now.
     pub(super) async fn slot(&self, key: &JobKey, ground: &Ground) -> Option<Slot> {
         let boxed = ground.machine.as_ref().filter(|_| self.options.reuse)?;
-        let engine = &ground.found.as_ref()?.engine;
+        let found = ground.found.as_ref()?;
+        if found.far {
+            let text = format!(
+                "-r: {} goes on in nothing: {} shares no files with this machine",
+                key.key, found.engine.address
+            );
+            self.emitter.note(Level::Warning, text);
+            return None;
+        }
+        let engine = &found.engine;
         let name = format!("reuse-{}", self.slot_name(key, boxed));
         let work = self.options.directory.parent()?;
         let root = work.join(&name).join("1");

@@ -99,10 +99,10 @@ impl Job {
         // SPEC J-28
         for (name, log) in &waited.gone {
             let text = format!(
-                "the service {name} is not running any more:\n{}",
+                "the service {name} is not running any more\n{}",
                 log.trim_end()
             );
-            self.say(Some(key), Level::Warning, &text);
+            self.say(Some(key), Level::Warning, text.trim_end());
         }
         if waited.sick.is_empty() {
             return Ok(());

@@ -210,6 +210,7 @@ pub fn borrowed(options: &Options) -> Vec<PathBuf> {
         return Vec::new();
     };
     let mut folders = source.objects();
+    submodules(&source.repo, &mut folders);
     let mut next = 0;
     while let Some(folder) = folders.get(next) {
         let lines = std::fs::read_to_string(folder.join("info/alternates")).unwrap_or_default();
@@ -222,4 +223,18 @@ pub fn borrowed(options: &Options) -> Vec<PathBuf> {
         next += 1;
     }
     folders
+}
+
+/// Objects of the submodules that are here, and of theirs.
+fn submodules(repo: &Repository, folders: &mut Vec<PathBuf>) {
+    for submodule in repo.submodules().unwrap_or_default() {
+        let Ok(inner) = submodule.open() else {
+            continue;
+        };
+        let objects = inner.commondir().join("objects");
+        if !folders.contains(&objects) {
+            folders.push(objects);
+            submodules(&inner, folders);
+        }
+    }
 }

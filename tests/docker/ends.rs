@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use crate::Test;
 use crate::lrun::Lrun;
 use crate::running::Running;
-use crate::world::{base, left, nothing_left, on_this_engine, web};
+use crate::world::{base, block_on, engine, left, nothing_left, on_this_engine, web};
 
 pub const TESTS: &[Test] = &[
     (
@@ -18,6 +18,10 @@ pub const TESTS: &[Test] = &[
     ("ends::the_second_interrupt_leaves_nothing", twice),
     ("ends::what_a_killed_run_left_is_removed", killed),
     ("ends::an_image_on_its_way_holds_nobody_up", pulling),
+    (
+        "ends::a_container_that_does_not_react_holds_nobody_up",
+        paused,
+    ),
 ];
 
 fn waiting() -> Lrun {
@@ -53,6 +57,22 @@ fn interrupt() {
     }
     assert!(!run.said("] never"), "{:#?}", run.seen);
     nothing_left(&lrun.root());
+}
+
+fn paused() {
+    // SPEC X-1; after the last signal there is an end.
+    let lrun = waiting();
+    let mut run = Running::start(&lrun);
+    run.wait_for("] ready");
+    block_on(async {
+        let engine = engine().await;
+        for id in engine.containers_of(&lrun.root()).await.unwrap() {
+            engine.pause(&id).await.unwrap();
+        }
+    });
+    run.signal(Signal::SIGINT);
+    assert_eq!(run.end(), Some(130));
+    wait_until_nothing_is_left(&lrun);
 }
 
 fn twice() {

@@ -153,7 +153,9 @@ jobs:
   a:
     runs-on: ubuntu-latest
     strategy: {matrix: {n: [1, 2]}}
+    services: {web: {image: WEB, ports: ['8080:80']}}
     steps:
+      - run: curl -sSf localhost:8080 > /dev/null
       - uses: actions/checkout@v4
         with: {clean: false}
       - run: cat /installed ../../own $PWD/made 2>/dev/null || echo fresh; echo $N > /installed; echo x > $RUNNER_TEMP/left

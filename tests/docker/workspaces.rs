@@ -18,6 +18,10 @@ pub const TESTS: &[Test] = &[
         "workspaces::expressions_and_actions_see_what_the_job_made",
         seen_from_here,
     ),
+    (
+        "workspaces::folders_and_submodules_are_as_anywhere",
+        folders,
+    ),
     ("workspaces::a_checkout_may_come_again", again),
     (
         "workspaces::only_a_checkout_that_surely_comes_first_is_laid",
@@ -190,6 +194,55 @@ jobs:
     let found = events.text();
     assert!(found.contains("\"file\":\"folder/c\""), "{found}");
     assert!(!found.contains("\"file\":\"folder/b\""), "{found}");
+}
+
+fn folders() {
+    let lrun = repository(
+        "on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: |
+          LAID
+          git mv folder moved && python3 -c 'import os; os.rename(\"moved\", \"again\")' && cat again/b
+          git status --porcelain | xargs
+        continue-on-error: true
+  modules:
+    runs-on: ubuntu-latest
+    container: {image: BASE}
+    steps:
+      - uses: actions/checkout@v4
+        with: {submodules: true}
+      - run: git status --porcelain && git -C module log --format=%s && cat module/inner
+",
+    );
+    let other = lrun.scratch().join("other");
+    std::fs::create_dir(&other).unwrap();
+    lrun.git_in(&other, &["init", "-q", "-b", "main"]);
+    std::fs::write(other.join("inner"), "inner\n").unwrap();
+    lrun.git_in(&other, &["add", "-A"]);
+    lrun.git_in(&other, &["commit", "-qm", "of a module"]);
+    let url = other.to_str().unwrap();
+    lrun.git(&[
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "add",
+        "-q",
+        url,
+        "module",
+    ]);
+    let lrun = lrun.commit_as("with a module");
+    let events = passes(&lrun);
+    let lines = events.lines("a");
+    assert_eq!(
+        lines[1..],
+        ["b", "RD folder/b -> moved/b ?? again/"],
+        "{lines:?}"
+    );
+    assert_eq!(events.lines("modules"), ["of a module", "inner"]);
 }
 
 fn again() {
@@ -419,6 +472,13 @@ jobs:
       - uses: actions/checkout@v4
       - run: |
           LIST
+  volume:
+    runs-on: ubuntu-latest
+    container: {image: TINY, volumes: ['USERS:/__w/demo/demo/data']}
+    steps:
+      - run: 'echo x > old; echo y > .hidden; mkdir -p data/../deep/er; ls -A data'
+      - uses: actions/checkout@v4
+      - run: ls -A data; ls -A | xargs
   host:
     runs-on: self-hosted
     steps:
@@ -448,8 +508,15 @@ jobs:
         continue-on-error: true
 ",
     );
+    let user = lrun.scratch().join("users");
+    std::fs::create_dir(&user).unwrap();
+    std::fs::write(user.join("precious"), "").unwrap();
+    let workflow = lrun.root().join(".github/workflows/ci.yml");
+    let text = std::fs::read_to_string(&workflow).unwrap();
+    std::fs::write(&workflow, text.replace("USERS", user.to_str().unwrap())).unwrap();
     let lrun = lrun.env("DOCKER_HOST", &front());
     let events = passes(&lrun);
+    assert!(user.join("precious").exists());
     let tree = events.lines("host").join("\n");
     assert!(
         tree.contains("run.sh f 755") && tree.contains(" M a\n"),
@@ -457,6 +524,13 @@ jobs:
     );
     assert_eq!(events.lines("far").join("\n"), tree);
     assert_eq!(events.lines("container").join("\n"), tree);
+    let volume = events.lines("volume");
+    assert!(volume.len() > 2, "{}", events.text());
+    assert_eq!(volume[..2], ["precious", "precious"], "{}", events.text());
+    assert_eq!(
+        volume[2],
+        ".git .github .gitignore a data folder link new run.sh"
+    );
     assert_eq!(
         events.lines("more"),
         [
@@ -470,8 +544,14 @@ jobs:
             "/github/workspace",
         ]
     );
-    let lrun = lrun.env("LRUN_WORKSPACE", "bind");
-    assert_eq!(lrun.events().code, Some(3));
+    let bound = lrun.env("LRUN_WORKSPACE", "bind");
+    assert_eq!(bound.events().code, Some(3));
+    let ports = "on: push\njobs: {a: {runs-on: ubuntu-latest, services: {web: {image: TINY, ports: [80]}}, steps: [run: a=1]}}\n";
+    let ports = bound
+        .env("LRUN_WORKSPACE", "copy")
+        .workflow("ci.yml", &ports.replace("TINY", &tiny()));
+    let events = ports.events();
+    assert_eq!(events.code, Some(3), "{}", events.text());
 }
 
 fn ended_elsewhere() {

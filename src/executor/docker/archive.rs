@@ -32,10 +32,27 @@ const CLEAR: &str = r#"home=$(cd "$1" && pwd -P) || exit 1
 mkdir -p "$2" && cd "$2" || exit 1
 case "$(pwd -P)/" in "$home"/*) ;; *) exit 3;; esac
 shift 2
-if [ "$1" = all ]; then
-  for name in * .[!.]* ..?*; do
-    if [ -e "$name" ] || [ -L "$name" ]; then rm -rf -- "$name" 2>/dev/null || [ -d "$name" ] || exit 1; fi
+points=$(while read -r _ _ _ _ point _; do echo "$point"; done < /proc/self/mountinfo)
+mounted() { case "
+$points
+" in *"
+$1
+"*) ;; *) return 1;; esac; }
+above() { case "
+$points" in *"
+$1/"*) ;; *) return 1;; esac; }
+empty() {
+  for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    [ -e "$entry" ] || [ -L "$entry" ] || continue
+    if [ -L "$entry" ]; then rm -f -- "$entry" || exit 1
+    elif mounted "$entry"; then :
+    elif above "$entry"; then (empty "$entry") || exit 1
+    else rm -rf -- "$entry" || exit 1
+    fi
   done
+}
+if [ "$1" = all ]; then
+  empty "$(pwd -P)"
 else
   shift
   [ $# -eq 0 ] || rm -rf -- "$@"

@@ -19,8 +19,8 @@ pub struct Overlay<'a> {
 }
 
 impl Overlay<'_> {
-    /// The mount's options; without the marks that only root can read, and without waiting for the disk: what a job
-    /// writes is gone after it (kernel: Documentation/filesystems/overlayfs.rst, `userxattr` and `volatile`).
+    /// The mount's options: folders can be renamed, as in any file system, and nothing waits for the disk, since what a
+    /// job writes is gone after it (kernel: Documentation/filesystems/overlayfs.rst, `redirect_dir` and `volatile`).
     fn options(&self) -> Result<String, DockerError> {
         let mut options = Vec::new();
         for (name, folder) in [
@@ -34,7 +34,7 @@ impl Overlay<'_> {
             let path = path.ok_or_else(|| DockerError::Layer(folder.display().to_string()))?;
             options.push(format!("{name}={path}"));
         }
-        Ok(format!("{},userxattr,volatile", options.join(",")))
+        Ok(format!("{},redirect_dir=on,volatile", options.join(",")))
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
         };
         assert_eq!(
             of("/a b").unwrap(),
-            "lowerdir=/a b,upperdir=/u,workdir=/w,userxattr,volatile"
+            "lowerdir=/a b,upperdir=/u,workdir=/w,redirect_dir=on,volatile"
         );
         for path in ["/a:b", "/a,b", "/a\\b"] {
             assert!(of(path).unwrap_err().to_string().contains(path));

@@ -201,6 +201,20 @@ impl Engine {
         Ok(done?)
     }
 
+    /// The containers that the runs of a repository have in the engine.
+    pub async fn containers_of(&self, repository: &Path) -> Result<Vec<String>, DockerError> {
+        let label = format!("{LABEL_REPO}={}", repository.display());
+        let filters = HashMap::from([("label".to_owned(), vec![label])]);
+        let options = ListContainersOptionsBuilder::new().filters(&filters);
+        let found = self.docker.list_containers(Some(options.build())).await?;
+        Ok(found.into_iter().filter_map(|it| it.id).collect())
+    }
+
+    /// Holds a container still.
+    pub async fn pause(&self, id: &str) -> Result<(), DockerError> {
+        Ok(self.docker.pause_container(id).await?)
+    }
+
     /// How many containers, networks and volumes the runs of a repository have in the engine.
     pub async fn count_of(&self, repository: &Path) -> Result<usize, DockerError> {
         let label = format!("{LABEL_REPO}={}", repository.display());

@@ -20,6 +20,9 @@ use super::super::super::group::Signal;
 use super::super::super::{Command, Ending, ExecError, Finished, Output, Stop};
 use super::wire::{Failure, Hello, Reply, Request, receive, send};
 
+/// How long an answer about files may take: hashing has two minutes (SPEC 2.6).
+const ANSWER: Duration = Duration::from_secs(150);
+
 /// Where an agent will report.
 #[derive(Debug)]
 pub struct Post {
@@ -245,7 +248,7 @@ impl Agent {
         }
         let told = self.shared.tell(&Request::Files { id, ops }, &[]);
         told.map_err(|_| Lost::error())?;
-        match answered.recv().map_err(|_| Lost::error())? {
+        match answered.recv_timeout(ANSWER).map_err(|_| Lost::error())? {
             Reply::Outcomes { outcomes, .. } => Ok(outcomes
                 .into_iter()
                 .map(|outcome| outcome.map_err(Failure::into_error))
@@ -342,6 +345,14 @@ impl Process for Remote {
         };
         // A container that is gone has nothing left to signal.
         drop(self.shared.tell(&request, &[]));
+    }
+
+    fn give_up(&mut self) {
+        // Whoever asks from now on hears at once that nobody answers.
+        *self.shared.waiting() = Waiting {
+            over: true,
+            ..Waiting::default()
+        };
     }
 
     fn release(&mut self) {

@@ -2,18 +2,32 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, TcpListener, TcpStream};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
-/// Listens until the container ends.
-pub(super) fn start(port: u16, to: String) -> io::Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+/// What listens at a port, and the thread that waits on it.
+pub(super) type Listening = (TcpListener, JoinHandle<()>);
+
+/// Listens until the container ends, or is stopped.
+pub(super) fn start(port: u16, to: &str) -> io::Result<Vec<Listening>> {
+    let mut listeners = vec![TcpListener::bind((Ipv4Addr::LOCALHOST, port))?];
     // `localhost` may mean either; a container without IPv6 has one only.
-    if let Ok(second) = TcpListener::bind((Ipv6Addr::LOCALHOST, port)) {
-        let to = to.clone();
-        thread::spawn(move || serve(&second, &to));
+    listeners.extend(TcpListener::bind((Ipv6Addr::LOCALHOST, port)));
+    let mut all = Vec::new();
+    for listener in listeners {
+        let (own, to) = (listener.try_clone()?, to.to_owned());
+        all.push((listener, thread::spawn(move || serve(&own, &to))));
     }
-    thread::spawn(move || serve(&listener, &to));
-    Ok(())
+    Ok(all)
+}
+
+/// Frees the ports.
+pub(super) fn stop(all: Vec<Listening>) {
+    for (listener, thread) in all {
+        // It wakes the thread, whose own end closes the port.
+        if rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).is_ok() {
+            thread.join().ok();
+        }
+    }
 }
 
 fn serve(listener: &TcpListener, to: &str) {
@@ -54,7 +68,7 @@ mod tests {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        start(port, to).unwrap();
+        let listening = start(port, &to).unwrap();
         let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         client.write_all(b"question").unwrap();
         client.shutdown(Shutdown::Write).unwrap();
@@ -67,5 +81,7 @@ mod tests {
         text.clear();
         client.read_to_string(&mut text).unwrap();
         assert_eq!(text, "answer");
+        stop(listening);
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
     }
 }

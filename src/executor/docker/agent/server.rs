@@ -44,6 +44,7 @@ fn work(mut args: impl Iterator<Item = OsString>) -> io::Result<()> {
         children: Mutex::default(),
         groups: Mutex::default(),
         stays: AtomicBool::new(false),
+        listeners: Mutex::default(),
     });
     server.reply(&Reply::Hello(hello()))?;
     let reaper = Arc::clone(&server);
@@ -88,6 +89,7 @@ struct Server {
     groups: Mutex<HashMap<u32, i32>>,
     /// It goes on when nobody asks any more.
     stays: AtomicBool,
+    listeners: Mutex<Vec<forward::Listening>>,
 }
 
 impl Server {
@@ -106,7 +108,8 @@ impl Server {
                     self.reply(&Reply::Found { id, path })?;
                 }
                 Some(Request::Forward { id, port, to }) => {
-                    self.done(id, forward::start(port, to))?;
+                    let started = forward::start(port, &to);
+                    self.done(id, started.map(|more| self.listeners().extend(more)))?;
                 }
                 Some(Request::Empty { id, folder, spared }) => {
                     self.done(id, empty(&folder, spared))?;
@@ -125,6 +128,7 @@ impl Server {
                     self.reply(&Reply::Outcomes { id, outcomes })?;
                 }
                 Some(Request::Stay { id }) => {
+                    forward::stop(std::mem::take(&mut *self.listeners()));
                     self.stays.store(true, Ordering::Relaxed);
                     self.done(id, Ok(()))?;
                 }
@@ -141,6 +145,12 @@ impl Server {
 
     fn children(&self) -> MutexGuard<'_, HashMap<i32, u32>> {
         self.children.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Vec<forward::Listening>> {
+        self.listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn groups(&self) -> MutexGuard<'_, HashMap<u32, i32>> {
