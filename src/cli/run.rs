@@ -397,6 +397,7 @@ fn options(
         environments: settings.environments.clone(),
         groups: settings.data_dir.join("groups"),
         docker: settings.docker.clone(),
+        copies: settings.copies,
         reuse: settings.reuse,
         keep: settings.keep,
         offline: settings.offline,

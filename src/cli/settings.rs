@@ -68,6 +68,8 @@ pub struct Settings {
     /// Files that stay out of workspaces unless git tracks them.
     pub private_files: Vec<PathBuf>,
     pub offline: bool,
+    /// `--workspace copy` was asked for: no layers.
+    pub copies: bool,
     /// `-r`.
     pub reuse: bool,
     pub keep: Keep,
@@ -351,7 +353,9 @@ impl Settings {
             (Some(_), None) => Content::Clean,
             (None, None) => Content::WorkingTree,
         };
-        self.workspace = match sources.later_of("workspace", "bind") {
+        let asked = sources.later_of("workspace", "bind");
+        self.copies = asked.is_some_and(|flag| flag.value == "copy");
+        self.workspace = match asked {
             Some(flag) if flag.value == "bind" || flag.is_on() => Workspace::Bind,
             _ => Workspace::Copy,
         };

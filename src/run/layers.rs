@@ -65,7 +65,7 @@ impl Job {
         ground: &Ground,
     ) -> Option<(Layers, Laid)> {
         // Who has the engine's socket mounts the workspace by its path: it has to be a folder.
-        if self.run.options.docker.socket.is_some() {
+        if self.run.options.copies || self.run.options.docker.socket.is_some() {
             return None;
         }
         // The snapshot's files are not those of the image's user.

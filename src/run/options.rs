@@ -61,6 +61,8 @@ pub struct Options {
     pub environments: Environments,
     /// What the user says of containers.
     pub docker: DockerOptions,
+    /// `--workspace copy`: a workspace is never laid in layers.
+    pub copies: bool,
     /// `-r`: machines of green jobs wait for the next run.
     pub reuse: bool,
     /// `--keep`.

@@ -136,6 +136,8 @@ jobs:
 ",
     );
     let events = passes(&lrun);
+    let all_copied = lrun.env("LRUN_WORKSPACE", "copy").events();
+    assert_eq!(all_copied.lines("laid")[0], "0");
     let of = |job: &str| {
         let lines = events.lines(job);
         let (laid, tree) = lines.split_first().unwrap();

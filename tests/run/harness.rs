@@ -327,6 +327,7 @@ fn options(place: &Path, root: &Path) -> Options {
             backend: Backend::Host,
             mappings: Vec::new(),
         },
+        copies: false,
         reuse: false,
         keep: lrun::run::Keep::Never,
         docker: DockerOptions::default(),
