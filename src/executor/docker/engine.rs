@@ -238,7 +238,6 @@ impl Engine {
         .await
     }
 
-    /// The network of a container that asks for none.
     /// An option that this engine would take and forget.
     pub fn forgets(&self, options: &ContainerOptions) -> Option<&'static str> {
         // Docker: API version history, v1.44.
