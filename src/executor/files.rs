@@ -395,6 +395,21 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_is_emptied_and_stays() {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir_all(place.path().join("a/b")).unwrap();
+        fs::write(place.path().join("a/b/c"), "").unwrap();
+        fs::write(place.path().join("d"), "").unwrap();
+        std::os::unix::fs::symlink("/etc", place.path().join("link")).unwrap();
+        let about = fs::metadata(place.path()).unwrap();
+        own(place.path(), about.uid(), about.gid()).unwrap();
+        empty(place.path(), vec![]).unwrap();
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+        assert!(Path::new("/etc").is_dir());
+        assert!(empty(&place.path().join("gone"), vec![]).is_err());
+    }
+
+    #[test]
     fn what_is_brought_replaces_what_was_there() {
         let place = tempfile::tempdir().unwrap();
         let (from, to) = (place.path().join("from"), place.path().join("to"));

@@ -231,7 +231,7 @@ impl Job {
     async fn make_work(&self, containers: &mut Containers) -> Result<(), DockerError> {
         let name = format!("lrun-work-{}", uuid::Uuid::new_v4().simple());
         let engine = &containers.found.engine;
-        engine.make_work(&name, &self.machine_labels()).await?;
+        engine.make_volume(&name, &self.machine_labels()).await?;
         containers.work = Some(name);
         Ok(())
     }
@@ -568,7 +568,7 @@ impl Job {
             errors.extend(self.drop_layers(&containers, layers).await);
         }
         if let Some(work) = &containers.work {
-            let removed = containers.found.engine.drop_layers(work).await;
+            let removed = containers.found.engine.remove_volume(work).await;
             errors.extend(removed.err().map(|error| error.to_string()));
         }
         if let Some(services) = containers.services {

@@ -11,8 +11,8 @@ use super::Run;
 use crate::event::{EventKind, Level};
 use crate::executor::docker::agent::Parts;
 use crate::executor::docker::{
-    DockerError, Engine, Image, LABEL_HOST, LABEL_REPO, LABEL_RUN, Mark, Pull, Seek, Wanted, here,
-    is_dead,
+    DockerError, Engine, Image, LABEL_HOST, LABEL_REPO, LABEL_RUN, LABEL_TOOLS, Mark, Pull, Seek,
+    Wanted, here, is_dead,
 };
 use crate::plan::container::{ContainerOptions, ImageName};
 use crate::workflow::container::Credentials;
@@ -170,7 +170,8 @@ impl Run {
         if engine.has_volume(name).await? {
             return Ok(None);
         }
-        engine.make_volume(name).await?;
+        let labels = [(LABEL_TOOLS.to_owned(), "true".to_owned())];
+        engine.make_volume(name, &labels).await?;
         Ok(Some(held))
     }
 

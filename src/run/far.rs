@@ -103,8 +103,9 @@ impl Job {
         };
         let outcome = machine.perform(vec![bring]).and_then(|mut it| it.pop());
         match outcome {
+            Some(Ok(_)) => Ok(()),
             Some(Err(error)) => Err(format!("{} can not be brought: {error}", to.display())),
-            _ => Ok(()),
+            None => Err(format!("{} can not be brought", to.display())),
         }
     }
 

@@ -137,7 +137,7 @@ impl Job {
 
     /// Takes the layers away; no container has them any more.
     pub async fn drop_layers(&self, containers: &Containers, layers: &Layers) -> Option<String> {
-        let removed = containers.found.engine.drop_layers(&layers.volume).await;
+        let removed = containers.found.engine.remove_volume(&layers.volume).await;
         if !self.kill.is_cancelled() {
             self.forget_layers(&layers.folder).await;
         }

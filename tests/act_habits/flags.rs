@@ -419,7 +419,8 @@ fn machines() -> Vec<Row> {
             .is("--keep failed", |s| assert_eq!(s.keep, Keep::Failed))
             .is("--keep always", |s| assert_eq!(s.keep, Keep::Always))
             .is("", |s| assert_eq!(s.keep, Keep::Never))
-            .fails("--keep sometimes", "failed"),
+            .fails("--keep sometimes", "failed")
+            .fails("-r --keep failed", "exclude each other"),
         row("2: --rm")
             .no_op("--rm", "--rm has no effect")
             .clean("--rm"),

@@ -14,7 +14,7 @@ static FILES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\d+ files? of the"
 static SHELL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"shell: /\S*/").unwrap());
 static RUN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"/lrun/work/\d+/").unwrap());
 
-/// Durations become `[T]`, commits `[SHA]`, the scratch folder `[SCRATCH]`.
+/// Durations become `[T]`, commits `[SHA]`, the scratch folder `[SCRATCH]`, that of a hosted machine's work `[HOSTED]`.
 #[derive(Debug)]
 pub struct Redactor {
     scratch: String,
@@ -33,7 +33,8 @@ impl Redactor {
         let text = OPENING.replace_all(&text, "$1 [SHA]");
         let text = FILES.replace_all(&text, "[N] files of the");
         let text = SHELL.replace_all(&text, "shell: ");
-        let text = RUN.replace_all(&text, "/lrun/work/[RUN]/");
+        let text = RUN.replace_all(&text, "/lrun/[RUN]/");
+        let text = text.replace("/home/runner/work/", "[HOSTED]/");
         SHA.replace_all(&text, "[SHA]").into_owned()
     }
 }

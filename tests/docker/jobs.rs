@@ -2,7 +2,9 @@
 
 use crate::Test;
 use crate::lrun::Lrun;
-use crate::world::{base, block_on, engine, env, nothing_left, on_this_engine, tiny, turn, web};
+use crate::world::{
+    base, block_on, engine, env, nothing_left, on_this_engine, passes, tiny, turn, web,
+};
 use lrun::executor::docker::Recipe;
 use lrun::plan::container::ImageName;
 
@@ -71,14 +73,6 @@ fn on_base(workflow: &str) -> Lrun {
         &format!("ubuntu-latest={}", base()),
     ]);
     on_this_engine(lrun)
-}
-
-#[track_caller]
-fn passes(lrun: &Lrun) -> crate::events::Events {
-    let events = lrun.events();
-    assert_eq!(events.code, Some(0), "{}{}", events.stderr, events.text());
-    nothing_left(&lrun.root());
-    events
 }
 
 fn hosted() {

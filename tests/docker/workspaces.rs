@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use crate::Test;
 use crate::lrun::Lrun;
 use crate::running::Running;
-use crate::world::{base, block_on, engine, nothing_left, on_this_engine, tiny};
+use crate::world::{base, block_on, engine, nothing_left, on_this_engine, passes, tiny};
 
 pub const TESTS: &[Test] = &[
     (
@@ -78,14 +78,6 @@ fn repository(workflow: &str) -> Lrun {
     std::fs::remove_file(lrun.root().join("sub/gone")).unwrap();
     let lrun = lrun.args(["push", "-P", &format!("ubuntu-latest={}", base())]);
     on_this_engine(lrun)
-}
-
-#[track_caller]
-fn passes(lrun: &Lrun) -> crate::events::Events {
-    let events = lrun.events();
-    assert_eq!(events.code, Some(0), "{}{}", events.stderr, events.text());
-    nothing_left(&lrun.root());
-    events
 }
 
 /// The engine is of the kind that mounts what lrun asks for: on others there is one mechanism less.

@@ -101,3 +101,12 @@ pub fn turn() -> std::sync::MutexGuard<'static, ()> {
     TURN.lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
+
+/// The run is green, and leaves nothing.
+#[track_caller]
+pub fn passes(lrun: &Lrun) -> crate::events::Events {
+    let events = lrun.events();
+    assert_eq!(events.code, Some(0), "{}{}", events.stderr, events.text());
+    nothing_left(&lrun.root());
+    events
+}

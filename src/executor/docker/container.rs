@@ -124,22 +124,26 @@ impl Start<'_> {
             () = self.engine.ended(&id) => Err(self.engine.log(&id).await),
         };
         match reported {
-            Ok(agent) => Ok(Container {
-                engine: self.engine.clone(),
-                id,
-                name: self.spec.name.clone(),
-                image: self.spec.image.to_string(),
-                env: agent.hello.env.clone(),
-                alpine: agent.hello.alpine,
-                user: agent.hello.user,
-                hand: Hand::Agent(agent),
-                far: None,
-                graces: Graces::default(),
-            }),
+            Ok(agent) => Ok(self.container(agent, id, self.spec.name.clone())),
             Err(why) => {
                 self.engine.remove_container(&id).await?;
                 Err(Trouble::Agent(why))
             }
+        }
+    }
+
+    fn container(&self, agent: Agent, id: String, name: String) -> Container {
+        Container {
+            engine: self.engine.clone(),
+            id,
+            name,
+            image: self.spec.image.to_string(),
+            env: agent.hello.env.clone(),
+            alpine: agent.hello.alpine,
+            user: agent.hello.user,
+            hand: Hand::Agent(agent),
+            far: None,
+            graces: Graces::default(),
         }
     }
 
@@ -177,22 +181,9 @@ impl Start<'_> {
             .await
             .map_err(|_| DockerError::NoAnswer)?
             .map_err(DockerError::Agent)?;
-        Ok(Some(Container {
-            engine: self.engine.clone(),
-            id: id.to_owned(),
-            name: about
-                .name
-                .unwrap_or_default()
-                .trim_start_matches('/')
-                .to_owned(),
-            image: self.spec.image.to_string(),
-            env: agent.hello.env.clone(),
-            alpine: agent.hello.alpine,
-            user: agent.hello.user,
-            hand: Hand::Agent(agent),
-            far: None,
-            graces: Graces::default(),
-        }))
+        let name = about.name.unwrap_or_default();
+        let name = name.trim_start_matches('/').to_owned();
+        Ok(Some(self.container(agent, id.to_owned(), name)))
     }
 
     /// Gives a container what it is to have, and starts it.

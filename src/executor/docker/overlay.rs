@@ -61,11 +61,6 @@ impl Engine {
         self.docker.create_volume(request).await?;
         Ok(())
     }
-
-    /// Takes the name away; what is in the folders stays.
-    pub async fn drop_layers(&self, name: &str) -> Result<(), DockerError> {
-        self.remove_volume(name).await
-    }
 }
 
 #[cfg(test)]

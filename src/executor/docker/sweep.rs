@@ -260,8 +260,8 @@ impl Engine {
         }
     }
 
-    /// A volume for the files of one job.
-    pub async fn make_work(
+    /// A volume of lrun's own; one that is there stays as it is.
+    pub async fn make_volume(
         &self,
         name: &str,
         labels: &[(String, String)],
@@ -275,18 +275,8 @@ impl Engine {
         Ok(())
     }
 
-    /// A volume of lrun's own, which outlives runs; one that is there stays as it is.
-    pub async fn make_volume(&self, name: &str) -> Result<(), DockerError> {
-        let request = bollard::models::VolumeCreateRequest {
-            name: Some(name.to_owned()),
-            labels: Some(HashMap::from([(LABEL_TOOLS.to_owned(), "true".to_owned())])),
-            ..bollard::models::VolumeCreateRequest::default()
-        };
-        self.docker.create_volume(request).await?;
-        Ok(())
-    }
-
-    pub(super) async fn remove_volume(&self, name: &str) -> Result<(), DockerError> {
+    /// Gone is fine; what is in folders of this machine stays.
+    pub async fn remove_volume(&self, name: &str) -> Result<(), DockerError> {
         let options = RemoveVolumeOptionsBuilder::new().force(true);
         gone(self.docker.remove_volume(name, Some(options.build())).await)
     }

@@ -6,7 +6,6 @@
 //! When lrun dies the socket closes, the agent ends, and with it the container.
 
 mod client;
-mod folders;
 mod forward;
 mod parts;
 mod server;

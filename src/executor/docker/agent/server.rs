@@ -15,10 +15,10 @@ use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
-use super::super::super::files::{Disk, Files as _, empty};
+use super::super::super::files::{Disk, Files as _, empty, own};
 use super::super::super::{Command, Ending, ExecError, find};
+use super::forward;
 use super::wire::{Failure, Hello, Refusal, Reply, Request, receive, send};
-use super::{folders, forward};
 
 /// Runs what it is told over the socket at this path until that closes.
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -119,7 +119,7 @@ impl Server {
                     folder,
                     user,
                     group,
-                }) => self.done(id, folders::own(&folder, user, group))?,
+                }) => self.done(id, own(&folder, user, group))?,
                 Some(Request::Files { id, ops }) => {
                     let outcomes = Disk.perform(ops).into_iter();
                     let outcomes = outcomes
