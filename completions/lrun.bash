@@ -23,7 +23,7 @@ _lrun() {
 
     case "${cmd}" in
         lrun)
-            opts="-j -W -e -s -a -P -p -r -C -b -q -v -l -n -g -h --job --workflows --matrix --eventpath --cron --chain --detect-event --skip-unavailable --concurrent-jobs --locked --secret --secret-file --github-token --var --var-file --env --env-file --input --input-file --actor --defaultbranch --remote-name --delimiters --insecure-secrets --github-instance --platform --backend --clean-env --pull --reuse --keep --rebuild --network --container-architecture --container-options --container-daemon-socket --docker-socket --container-cap-add --container-cap-drop --privileged --userns --directory --workspace --bind --clean --staged --with-ignored --use-gitignore --no-skip-checkout --offline --local-repository --action-offline-mode --action-cache-path --replace-ghe-action-with-github-com --replace-ghe-action-token-with-github-com --quiet --verbose --json --log-prefix-job-id --format --why --context --trace --check --verify --relock --api-url --list --dryrun --graph --validate --bug-report --man-page --list-options --help --version run list plan graph check eval completions doctor lock clean help branch_protection_rule check_run check_suite create delete deployment deployment_status discussion discussion_comment dynamic fork gollum image_version interactive_component issue_comment issues label member merge_group milestone page_build project project_card project_column public pull_request pull_request_comment pull_request_review pull_request_review_comment pull_request_target push registry_package release repository_dispatch schedule status watch workflow_call workflow_dispatch workflow_run"
+            opts="-j -W -e -s -a -P -p -r -C -b -q -v -l -n -g -h --job --workflows --matrix --eventpath --cron --chain --detect-event --skip-unavailable --concurrent-jobs --locked --secret --secret-file --github-token --var --var-file --env --env-file --input --input-file --actor --defaultbranch --remote-name --delimiters --insecure-secrets --github-instance --platform --backend --clean-env --pull --reuse --keep --rebuild --network --container-architecture --container-options --container-daemon-socket --docker-socket --container-cap-add --container-cap-drop --privileged --userns --directory --workspace --bind --clean --staged --with-ignored --use-gitignore --no-skip-checkout --offline --local-repository --action-offline-mode --action-cache-path --replace-ghe-action-with-github-com --replace-ghe-action-token-with-github-com --artifact-server-path --no-cache-server --cache-server-path --cache-server-external-url --cache-size --cache-days --oidc --extract --open --all --quiet --verbose --json --log-prefix-job-id --format --why --context --trace --check --verify --relock --api-url --list --dryrun --graph --validate --bug-report --man-page --list-options --help --version run list plan graph check eval completions doctor lock clean artifacts cache help branch_protection_rule check_run check_suite create delete deployment deployment_status discussion discussion_comment dynamic fork gollum image_version interactive_component issue_comment issues label member merge_group milestone page_build project project_card project_column public pull_request pull_request_comment pull_request_review pull_request_review_comment pull_request_target push registry_package release repository_dispatch schedule status watch workflow_call workflow_dispatch workflow_run"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -286,6 +286,43 @@ _lrun() {
                     ;;
                 --replace-ghe-action-token-with-github-com)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --artifact-server-path)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --cache-server-path)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --cache-server-external-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-days)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --oidc)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --extract)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
                     return 0
                     ;;
                 --format)

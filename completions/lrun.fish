@@ -44,6 +44,13 @@ complete -c lrun -l local-repository -d 'Serve an action repository from a folde
 complete -c lrun -l action-cache-path -d 'Where actions are cached' -r -f -a "(__fish_complete_directories)"
 complete -c lrun -l replace-ghe-action-with-github-com -d 'Take this action from github.com' -r
 complete -c lrun -l replace-ghe-action-token-with-github-com -d 'Token for those actions' -r
+complete -c lrun -l artifact-server-path -d 'Lay each artifact at FOLDER/1/NAME/NAME.zip, too, when the run is over' -r -f -a "(__fish_complete_directories)"
+complete -c lrun -l cache-server-path -d 'Keep the caches of actions/cache in FOLDER/lrun' -r -f -a "(__fish_complete_directories)"
+complete -c lrun -l cache-server-external-url -d 'Tell jobs of this cache server in the place of lrun\'s own' -r
+complete -c lrun -l cache-size -d 'Most that caches may take, as 10GB: those used longest ago make room [default: 10GB]' -r
+complete -c lrun -l cache-days -d 'Forget caches that were not used for so many days; 0: never [default: 7]' -r
+complete -c lrun -l oidc -d 'Give jobs with `id-token: write` tokens of identity, signed by a key of this machine' -r
+complete -c lrun -l extract -d 'Put the files of artifacts there' -r -f -a "(__fish_complete_directories)"
 complete -c lrun -l format -d 'Form of the output of graph (text, mermaid, dot), check and lock (text, json, sarif, github) [default: text]' -r -f -a "text\t''
 mermaid\t''
 dot\t''
@@ -70,6 +77,9 @@ complete -c lrun -l use-gitignore -d 'Leave ignored files out; =false is --with-
 complete -c lrun -l no-skip-checkout -d 'Run the real actions/checkout'
 complete -c lrun -l offline -d 'Never touch the network'
 complete -c lrun -l action-offline-mode -d 'Use cached actions without asking whether they moved'
+complete -c lrun -l no-cache-server -d 'Offer no cache service to jobs'
+complete -c lrun -l open -d 'Open artifacts with this desktop\'s programs'
+complete -c lrun -l all -d 'Of all repositories, not of this one alone'
 complete -c lrun -s q -l quiet -d 'Print nothing of a green run, and the last lines of failed steps'
 complete -c lrun -s v -l verbose -d 'Print debug lines'
 complete -c lrun -l json -d 'Print JSON for programs'
@@ -97,6 +107,8 @@ complete -c lrun -n __fish_use_subcommand -f -a completions -d 'Print completion
 complete -c lrun -n __fish_use_subcommand -f -a doctor -d 'Show what this machine has and which settings are read'
 complete -c lrun -n __fish_use_subcommand -f -a lock -d 'Pin the actions of workflows in GitHub's lock file'
 complete -c lrun -n __fish_use_subcommand -f -a clean -d 'Remove what runs left behind, and the tools and images that they keep'
+complete -c lrun -n __fish_use_subcommand -f -a artifacts -d 'List, open and extract what runs left; RUN is an id, its end, or `latest`'
+complete -c lrun -n __fish_use_subcommand -f -a cache -d 'Show and remove what actions/cache keeps, and tell why a key was missed'
 complete -c lrun -n __fish_use_subcommand -f -a help -d 'Print help'
 complete -c lrun -n __fish_use_subcommand -f -a branch_protection_rule -d 'event'
 complete -c lrun -n __fish_use_subcommand -f -a check_run -d 'event'

@@ -3,7 +3,7 @@
 //! ```text
 //!   cli                                                   the door: turns wishes into a run
 //!   run   report                                          doing / telling: never import each other
-//!   executor   action   workspace   repo                  hands: touch the outside; siblings are strangers
+//!   executor   action   workspace   repo   server         hands: touch the outside; siblings are strangers
 //!   plan                                                  deciding (pure)
 //!   workflow                                              reading  (pure)
 //!   expr                                                  language (pure)
@@ -25,6 +25,7 @@ pub mod plan;
 pub mod action;
 pub mod executor;
 pub mod repo;
+pub mod server;
 pub mod workspace;
 
 pub mod report;

@@ -283,6 +283,7 @@ fn read_payload(asked: &Assignment) -> Result<Map<String, Value>, CliError> {
 fn owned(sources: &Sources, long: &str) -> Vec<Assignment> {
     sources.list(long).cloned().collect()
 }
+
 /// What is said of containers.
 pub fn docker(sources: &Sources) -> DockerOptions {
     let list = |long: &str| {

@@ -19,6 +19,8 @@ pub enum CommandKind {
     Completions,
     Doctor,
     Clean,
+    Artifacts,
+    Cache,
     Help,
     Version,
     ManPage,
@@ -131,6 +133,20 @@ pub const COMMANDS: &[Command] = &[
         0,
         "Remove what runs left behind, and the tools and images that they keep",
     ),
+    command(
+        "artifacts",
+        CommandKind::Artifacts,
+        "[RUN [NAME…]]",
+        usize::MAX,
+        "List, open and extract what runs left; RUN is an id, its end, or `latest`",
+    ),
+    command(
+        "cache",
+        CommandKind::Cache,
+        "[list | rm KEY… | clear | stats | why KEY]",
+        usize::MAX,
+        "Show and remove what actions/cache keeps, and tell why a key was missed",
+    ),
     command("help", CommandKind::Help, "[COMMAND]", 1, "Print help"),
     later("runs"),
     later("show"),
@@ -138,8 +154,6 @@ pub const COMMANDS: &[Command] = &[
     later("rerun"),
     later("resume"),
     later("shell"),
-    later("artifacts"),
-    later("cache"),
     later("init"),
 ];
 

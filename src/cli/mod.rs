@@ -1,6 +1,8 @@
 //! The door: arguments and settings become an invocation, an invocation becomes an exit code.
 
 mod actrc;
+mod artifacts;
+mod cache;
 mod chain;
 pub mod check;
 mod choice;
@@ -32,6 +34,7 @@ pub mod prompt;
 mod remote;
 pub mod run;
 mod run_number;
+mod services;
 pub mod settings;
 mod simulated;
 pub mod sources;
@@ -111,6 +114,8 @@ fn dispatch(invocation: Invocation, environment: &Environment) -> Result<u8, Cli
         CommandKind::Completions => print(completions::script(word)?.as_bytes()),
         CommandKind::Doctor => print(doctor::report(&settings, environment).as_bytes()),
         CommandKind::Clean => print(clean::run(&settings, environment)?.as_bytes()),
+        CommandKind::Artifacts => print(artifacts::run(&settings, environment, &words)?.as_bytes()),
+        CommandKind::Cache => print(cache::run(&settings, environment, &words)?.as_bytes()),
         CommandKind::Run => run::run(settings, environment),
         CommandKind::Check => {
             let (text, code) = inspect::check(&settings, &words)?;

@@ -5,6 +5,8 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use super::environment::Environment;
 use super::error::CliError;
 use super::settings::{Settings, WorkflowChoice};
@@ -199,6 +201,36 @@ pub fn identity(
             login,
         },
     )
+}
+
+/// Tells repositories of one name apart: those without a remote are named after their folders only.
+pub fn key(repository: &str, root: &Path) -> String {
+    if !repository.starts_with("local/") {
+        return repository.to_owned();
+    }
+    let digest = Sha256::digest(root.to_string_lossy().as_bytes());
+    format!("{repository}@{}", hex::encode(&digest[..4]))
+}
+
+/// This project's own key.
+pub fn key_of(settings: &Settings, environment: &Environment) -> Result<String, CliError> {
+    let repo = repository(settings, environment)?;
+    let identity = identity(settings, environment, repo.as_ref(), None);
+    Ok(key(&identity.repository, &settings.root))
+}
+
+/// The refs whose caches a push from here would see.
+pub fn scopes(settings: &Settings, environment: &Environment) -> Result<Vec<String>, CliError> {
+    let repo = repository(settings, environment)?;
+    let identity = identity(settings, environment, repo.as_ref(), None);
+    let default = format!("refs/heads/{}", identity.default_branch);
+    let own =
+        repo.map(|repo| repo.current_ref(identity.remote.as_deref(), &identity.default_branch));
+    let mut scopes: Vec<String> = own.into_iter().collect();
+    if !scopes.contains(&default) {
+        scopes.push(default);
+    }
+    Ok(scopes)
 }
 
 /// What of the repository jobs see.

@@ -15,7 +15,7 @@ use super::prompt::{self, Question};
 use super::run_number;
 use super::settings::{self, Color, PlatformTarget, Settings, Workspace};
 use super::values::InputSource;
-use super::{chain, complain_with, environments, outline, project, remote};
+use super::{chain, complain_with, environments, outline, project, remote, services};
 use crate::action::RemoteActions;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::event::Listener;
@@ -401,6 +401,7 @@ fn options(
         reuse: settings.reuse,
         keep: settings.keep,
         offline: settings.offline,
+        services: services::options(settings, occasion),
     })
 }
 

@@ -3,25 +3,15 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest as _, Sha256};
 
 use super::settings::Settings;
+use crate::server::number;
 
-/// A number that no other run of this machine has: milliseconds since 1970, none of them twice in one process, then
-/// three digits that differ for processes that start at once.
+/// A number that no other run of this machine has.
 pub fn run_id() -> String {
-    static LAST: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(1, |since| u64::try_from(since.as_millis()).unwrap_or(1));
-    let after = |last: u64| now.max(last + 1);
-    let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-        Some(after(last))
-    });
-    let own = u64::from(std::process::id() % 1000);
-    (after(last.unwrap_or_default()) * 1000 + own).to_string()
+    number::unique().to_string()
 }
 
 /// The next number of a workflow file. Where it can not be counted it is 1: no reason to fail a run.
@@ -56,16 +46,6 @@ fn count(folder: &Path, name: &str) -> std::io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_two_runs_have_one_id() {
-        let ids: std::collections::BTreeSet<String> = (0..1000).map(|_| run_id()).collect();
-        assert_eq!(ids.len(), 1000);
-        let own = std::process::id() % 1000;
-        assert!(ids.iter().all(|id| id.ends_with(&format!("{own:03}"))));
-        // Exact as a number of JavaScript.
-        assert!(ids.iter().all(|id| id.parse::<u64>().unwrap() < 1 << 53));
-    }
 
     #[test]
     fn numbers_go_up_by_one() {

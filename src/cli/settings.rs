@@ -12,6 +12,7 @@ use super::sources::{Assignment, Sources};
 use super::{choice, values};
 use crate::run::job_environment::Environments;
 use crate::run::{DockerOptions, Keep};
+use crate::server::cache::store::Limits;
 
 pub use super::sources::Notice;
 pub use crate::plan::Content;
@@ -113,6 +114,13 @@ pub struct Settings {
     pub can_ask: bool,
     pub cache_dir: PathBuf,
     pub data_dir: PathBuf,
+    /// What actions call.
+    pub services: Services,
+    /// `--extract` and `--open` of `lrun artifacts`.
+    pub extract: Option<PathBuf>,
+    pub open: bool,
+    /// Of all repositories.
+    pub all: bool,
     /// The flags of the command line that a further run needs, but its jobs and inputs.
     pub typed: Vec<String>,
     /// Settings files that were read.
@@ -121,6 +129,22 @@ pub struct Settings {
     pub notices: Vec<Notice>,
     /// Values of deployment environments; read for a run.
     pub environments: Environments,
+}
+
+/// Artifacts, caches, tokens of identity.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Services {
+    /// `--artifact-server-path`.
+    pub laid: Option<PathBuf>,
+    /// `--no-cache-server`.
+    pub no_caches: bool,
+    /// Where caches are kept.
+    pub caches: PathBuf,
+    pub limits: Limits,
+    /// `--cache-server-external-url`.
+    pub external_cache: Option<String>,
+    /// `--oidc`: the issuer, empty for lrun's own address.
+    pub oidc: Option<String>,
 }
 
 /// What `lrun lock` is asked for; nothing: to write the file.
@@ -215,6 +239,11 @@ pub enum Color {
 }
 
 impl Settings {
+    /// Where runs are kept.
+    pub fn runs_folder(&self) -> PathBuf {
+        self.data_dir.join("runs")
+    }
+
     /// The image or host that serves a label, without regard to case.
     pub fn platform(&self, label: &str) -> Option<&Platform> {
         self.platforms
@@ -237,6 +266,7 @@ impl Settings {
         };
         settings.take_plain(&sources, environment);
         settings.take_content(&mut sources)?;
+        settings.services = super::services::of(&sources, environment)?;
         settings.format = choice::format(&sources, kind)?;
         settings.platforms = choice::platforms(&mut sources)?;
         settings.matrix = choice::matrix(&mut sources)?;
@@ -319,6 +349,9 @@ impl Settings {
         self.verbose = sources.is_on("verbose");
         self.json = sources.is_on("json");
         self.log_prefix_job_id = sources.is_on("log-prefix-job-id");
+        self.extract = sources.scalar("extract").map(Assignment::path);
+        self.open = sources.is_on("open");
+        self.all = sources.is_on("all");
         self.why = sources.text("why");
         self.context = sources.scalar("context").map(Assignment::path);
         self.trace = sources.is_on("trace");

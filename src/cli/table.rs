@@ -3,6 +3,9 @@
 use super::command::CommandKind;
 use super::flags::{Flag, Heading};
 
+/// Why addresses of services are nobody's choice.
+const OWN_ADDRESS: &str = "lrun serves at an address of its own and a free port";
+
 /// Every flag; the order is that of the help.
 pub const FLAGS: &[Flag] = &[
     // What runs.
@@ -282,46 +285,79 @@ pub const FLAGS: &[Flag] = &[
         "Token for those actions",
     )
     .under(Heading::Network),
-    Flag::scalar("artifact-server-path", "FOLDER", "Where artifacts are laid")
-        .under(Heading::Network)
-        .later(),
+    Flag::scalar(
+        "artifact-server-path",
+        "FOLDER",
+        "Lay each artifact at FOLDER/1/NAME/NAME.zip, too, when the run is over",
+    )
+    .under(Heading::Network),
     Flag::scalar(
         "artifact-server-addr",
         "ADDRESS",
         "Address of the artifact server",
     )
     .under(Heading::Network)
-    .later(),
+    .no_op(OWN_ADDRESS),
     Flag::scalar(
         "artifact-server-port",
         "PORT",
         "Port of the artifact server",
     )
     .under(Heading::Network)
-    .later(),
-    Flag::switch("no-cache-server", "Offer no cache service")
-        .under(Heading::Network)
-        .later(),
-    Flag::scalar("cache-server-path", "FOLDER", "Where caches are kept")
-        .under(Heading::Network)
-        .later(),
+    .no_op(OWN_ADDRESS),
+    Flag::switch("no-cache-server", "Offer no cache service to jobs").under(Heading::Network),
+    Flag::scalar(
+        "cache-server-path",
+        "FOLDER",
+        "Keep the caches of actions/cache in FOLDER/lrun",
+    )
+    .under(Heading::Network),
     Flag::scalar(
         "cache-server-addr",
         "ADDRESS",
         "Address of the cache server",
     )
     .under(Heading::Network)
-    .later(),
+    .no_op(OWN_ADDRESS),
     Flag::scalar("cache-server-port", "PORT", "Port of the cache server")
         .under(Heading::Network)
-        .later(),
+        .no_op(OWN_ADDRESS),
     Flag::scalar(
         "cache-server-external-url",
         "URL",
-        "Cache server that jobs are told of",
+        "Tell jobs of this cache server in the place of lrun's own",
     )
-    .under(Heading::Network)
-    .later(),
+    .under(Heading::Network),
+    Flag::scalar(
+        "cache-size",
+        "SIZE",
+        "Most that caches may take, as 10GB: those used longest ago make room",
+    )
+    .default("10GB")
+    .under(Heading::Network),
+    Flag::scalar(
+        "cache-days",
+        "DAYS",
+        "Forget caches that were not used for so many days; 0: never",
+    )
+    .number()
+    .default("7")
+    .under(Heading::Network),
+    Flag::optional(
+        "oidc",
+        "ISSUER",
+        "Give jobs with `id-token: write` tokens of identity, signed by a key of this machine",
+    )
+    .under(Heading::Network),
+    Flag::scalar("extract", "FOLDER", "Put the files of artifacts there")
+        .only(&[CommandKind::Artifacts])
+        .under(Heading::Output),
+    Flag::switch("open", "Open artifacts with this desktop's programs")
+        .only(&[CommandKind::Artifacts])
+        .under(Heading::Output),
+    Flag::switch("all", "Of all repositories, not of this one alone")
+        .only(&[CommandKind::Artifacts, CommandKind::Cache])
+        .under(Heading::Selection),
     // Output.
     Flag::switch(
         "quiet",

@@ -164,8 +164,13 @@ fn prepare(
             Some(permissions) => permissions.grant.clone(),
             None => plan.grant().clone(),
         },
+        says_permissions: called.permissions.is_some()
+            || outer.says_permissions
+            || outer.workflow.jobs[&plan.id].permissions.is_some(),
         pins: outer.pins.clone(),
         origin,
+        backend_id: Arc::clone(&outer.backend_id),
+        entry: Arc::clone(&outer.entry),
     })
 }
 

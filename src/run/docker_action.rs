@@ -17,6 +17,7 @@ use super::paths::Paths;
 use super::post::PostWork;
 use super::process::{Failing, Stage};
 use super::step::{Prepared, Worked};
+use super::toolkit::{Caller, spare_proxies};
 use super::uses::Resolved;
 use crate::action::node_download::Libc;
 use crate::action::{DockerRuns, NodeVersion, node_download};
@@ -260,7 +261,9 @@ impl Job {
         for (name, value) in &run.own_env {
             env.entry(name.clone()).or_insert_with(|| value.clone());
         }
-        let variables = self.process_variables(github);
+        let mut variables = self.process_variables(github);
+        let services = self.service_variables(Caller::Docker, Some(&machine)).await;
+        variables.extend(services.iter().cloned());
         let layers = EnvironmentLayers {
             host: &base,
             env: &env,
@@ -276,10 +279,12 @@ impl Job {
             .which(Path::new(first), &search_path, Path::new(WORKSPACE))
             .await
             .unwrap_or_else(|| PathBuf::from(first));
+        let mut env = layers.build();
+        spare_proxies(&mut env, &services);
         let command = Command {
             program,
             args: rest.iter().map(Into::into).collect(),
-            env: layers.build(),
+            env,
             cwd: WORKSPACE.into(),
         };
         let inside = Inside::new(Arc::new(machine), paths, &self.directories);

@@ -40,10 +40,16 @@ pub(super) struct Invocation {
     pub group: OnceLock<Outer>,
     /// What GitHub's token could do where a job does not say.
     pub grant: Grant,
+    /// A workflow, or a job that calls one, said so.
+    pub says_permissions: bool,
     /// Commits that the lock file gives.
     pub pins: Option<Pins>,
     /// The repository that the workflow's file is of, if it is not the own one.
     pub origin: Option<Origin>,
+    /// How the services of actions name the run: each workflow that the event started has its own.
+    pub backend_id: Arc<str>,
+    /// The file of the entry workflow.
+    pub entry: Arc<str>,
 }
 
 impl Invocation {

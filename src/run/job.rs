@@ -33,6 +33,7 @@ use super::post::Posts;
 use super::remote::Defined;
 use super::shell::Shell;
 use super::state::JobState;
+use super::toolkit::Toolkit;
 use crate::action::NodeVersion;
 use crate::event::{Annotation, Conclusion, EventKind, JobKey, Level, Phase, StepKey};
 use crate::executor::files::{Disk, Files, View};
@@ -106,6 +107,8 @@ pub(super) struct Job {
     pub environment: Option<JobEnvironment>,
     /// Summaries that its steps wrote.
     pub summaries: Arc<AtomicUsize>,
+    /// What it has of the services that actions call.
+    pub toolkit: Arc<Toolkit>,
 }
 
 impl Job {

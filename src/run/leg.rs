@@ -294,6 +294,7 @@ async fn watch(
 async fn tear_down(plan: &LegPlan, key: &JobKey, job: &mut Job) {
     // A job that was killed on its way has them still.
     Box::pin(job.stop_containers(0)).await;
+    job.end_job_services();
     if let Err(error) = job.host.close().await {
         plan.run.emitter.job(
             key,
@@ -349,6 +350,13 @@ impl LegPlan {
             Some(permissions) => &permissions.grant,
             None => &self.invocation.grant,
         }
+    }
+
+    /// `id-token: write`, said by the workflow or the job: it is in nobody's default (SPEC W-102).
+    pub fn identifies(&self) -> bool {
+        let own = &self.invocation.workflow.jobs[&self.id].permissions;
+        let is_said = own.is_some() || self.invocation.says_permissions;
+        is_said && self.grant().access("id-token") == Access::Write
     }
 
     fn permissions(&self) -> Vec<(String, String)> {

@@ -21,6 +21,7 @@ use crate::executor::{Machine, Stop};
 use crate::expr::Value;
 use crate::plan::GithubEvent;
 use crate::plan::reusable::Library;
+use crate::server::Server;
 use crate::workflow::evaluate::EvalError;
 use crate::workflow::{PermissionsPolicy, Workflow};
 use crate::workspace::Snapshot;
@@ -74,6 +75,7 @@ mod set_up;
 pub mod shell;
 mod state;
 mod step;
+mod toolkit;
 mod uses;
 pub mod workflow_command;
 
@@ -81,6 +83,7 @@ pub use context::{Contexts, Status};
 pub use engine::{DockerOptions, Rights};
 pub use keep::Keep;
 pub use options::{Identity, Options, Selected};
+pub use toolkit::ServiceOptions;
 
 use concurrency::Groups;
 use emitter::Emitter;
@@ -116,6 +119,10 @@ pub struct Run {
     groups: Groups,
     /// Size of the outputs of all jobs so far (SPEC R-6).
     outputs: AtomicUsize,
+    /// The event's name.
+    event: String,
+    /// What actions call.
+    server: OnceLock<Result<Server, String>>,
 }
 
 /// Gives the machine for the job with a tracking id.
@@ -214,6 +221,8 @@ pub async fn run(
         debug: step_debug(&options.secrets, &options.vars),
         groups: Groups::new(&options.groups, &options.identity.repository),
         outputs: AtomicUsize::new(0),
+        event: work.event.name.clone(),
+        server: OnceLock::new(),
         options,
     });
     if !work.selected.is_empty() {
@@ -385,8 +394,11 @@ impl Run {
                 Some(permissions) => permissions.grant.clone(),
                 None => PermissionsPolicy::default().grant(),
             },
+            says_permissions: selected.workflow.permissions.is_some(),
             pins: selected.pins.clone(),
             origin: None,
+            backend_id: Arc::from(uuid::Uuid::new_v4().to_string()),
+            entry: Arc::from(selected.workflow.source.path.as_str()),
         }
     }
 
@@ -421,6 +433,7 @@ impl Run {
             self.emitter.note(Level::Warning, text);
         }
         self.mark_over();
+        self.end_services();
         let all = || results.iter().flatten();
         let mut conclusion = merge(all().map(|(_, job)| job.result));
         if self.broken.load(Ordering::Relaxed) {

@@ -12,6 +12,7 @@ use super::job::{Job, Place};
 use super::post::PostWork;
 use super::process::{Failing, Stage};
 use super::step::{Prepared, Worked};
+use super::toolkit::{Caller, spare_proxies};
 use super::uses::Resolved;
 use crate::action::{NodeRuns, NodeVersion, node_download};
 use crate::event::Level;
@@ -41,7 +42,9 @@ pub(super) fn state_variables(state: &IndexMap<String, String>) -> Vec<(String, 
 impl Job {
     /// Runs one stage: `node <script>` in the workspace (SPEC A-40).
     pub async fn run_node(&mut self, stage: &Stage<'_>, node: &NodeRun<'_>) -> Worked {
-        let variables = self.process_variables(node.github);
+        let mut variables = self.process_variables(node.github);
+        let services = self.service_variables(Caller::JavaScript, None).await;
+        variables.extend(services.iter().cloned());
         let layers = Layers {
             host: &self.base_env,
             env: node.env,
@@ -81,6 +84,7 @@ impl Job {
         };
         let mut env = layers.build();
         env.retain(|(name, _)| name != "NODE_ICU_DATA"); // SPEC V-6
+        spare_proxies(&mut env, &services);
         let command = Command {
             program,
             args: vec![self.paths.inside(&node.script).into_os_string()],

@@ -17,6 +17,7 @@ use crate::workspace;
 use super::engine::DockerOptions;
 use super::job_environment::Environments;
 use super::keep::Keep;
+use super::toolkit::ServiceOptions;
 
 /// Everything that holds for the whole run.
 #[derive(Debug)]
@@ -71,6 +72,8 @@ pub struct Options {
     pub offline: bool,
     /// Where the concurrency groups of all runs are kept.
     pub groups: PathBuf,
+    /// Artifacts, caches, tokens of identity.
+    pub services: ServiceOptions,
 }
 
 /// Who runs what, as `github.*` tells it.

@@ -8,6 +8,7 @@ use super::job::{Job, Place};
 use super::process::{Failing, Stage};
 use super::shell::Shell;
 use super::step::{Prepared, Worked};
+use super::toolkit::Caller;
 use crate::event::{EventKind, Level};
 use crate::executor::Command;
 use crate::executor::files::{Files as _, Op};
@@ -47,7 +48,8 @@ impl Job {
         shell: Option<&Token>,
         directory: Option<&Token>,
     ) -> Worked {
-        let variables = self.process_variables(&prepared.github);
+        let mut variables = self.process_variables(&prepared.github);
+        variables.extend(self.service_variables(Caller::Script, None).await);
         let layers = Layers {
             host: &self.base_env,
             env: &prepared.env,

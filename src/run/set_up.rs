@@ -21,6 +21,7 @@ use super::paths::{Kind, Paths};
 use super::post::Posts;
 use super::shell::Shell;
 use super::state::JobState;
+use super::toolkit::Toolkit;
 use crate::event::JobKey;
 use crate::executor::files::View;
 use crate::expr::Value;
@@ -181,6 +182,7 @@ fn prepare(
         environment,
         summaries: Arc::new(AtomicUsize::new(0)),
         background: false,
+        toolkit: Arc::new(Toolkit::new(plan.identifies())),
     })
 }
 

@@ -17,7 +17,7 @@ pub fn trials(names: &[&str]) -> Vec<Trial> {
     let tested: Vec<String> = names.iter().flat_map(|name| longs(name)).collect();
     let mut trials = Vec::new();
     for (cell, when) in rows(&text) {
-        let is_built = when.contains(['E', 'F', 'D']);
+        let is_built = when.contains(['E', 'F', 'D', 'S']);
         let short = short(&cell);
         for (index, long) in longs(&cell).into_iter().enumerate() {
             // A letter belongs to the first name of its row.

@@ -18,6 +18,7 @@ pub fn rows() -> Vec<Row> {
         machines(),
         rest(),
         remote(),
+        services(),
         later(),
     ]
     .into_iter()
@@ -560,16 +561,67 @@ fn remote() -> Vec<Row> {
     ]
 }
 
+/// Artifacts and caches.
+fn services() -> Vec<Row> {
+    let address = "address of its own and a free port";
+    vec![
+        row("2: --artifact-server-path lays artifacts, from the calling folder")
+            .folder("repo/sub")
+            .is("--artifact-server-path out", |s| {
+                assert!(s.services.laid.as_ref().unwrap().ends_with("repo/sub/out"));
+            })
+            .is("", |s| assert!(s.services.laid.is_none())),
+        row("2: --artifact-server-addr, --artifact-server-port")
+            .no_op("--artifact-server-addr 0.0.0.0", address)
+            .no_op("--artifact-server-port 34567", address),
+        row("2: --no-cache-server")
+            .is("--no-cache-server", |s| assert!(s.services.no_caches))
+            .is("--no-cache-server=false", |s| {
+                assert!(!s.services.no_caches);
+            }),
+        row("2: --cache-server-path holds lrun's store below it")
+            .is("--cache-server-path /elsewhere", |s| {
+                assert!(s.services.caches.ends_with("elsewhere/lrun"));
+            })
+            .is("", |s| assert!(s.services.caches.ends_with("lrun/caches"))),
+        row("2: --cache-server-addr, --cache-server-port")
+            .no_op("--cache-server-addr 0.0.0.0", address)
+            .no_op("--cache-server-port 1", address),
+        row("2: --cache-server-external-url")
+            .is("--cache-server-external-url http://c:1/x", |s| {
+                let url = s.services.external_cache.as_deref();
+                assert_eq!(url, Some("http://c:1/x/"));
+            })
+            .fails("--cache-server-external-url c:1", "is no URL"),
+        row("caches are limited")
+            .is("", |s| {
+                assert_eq!(s.services.limits.bytes, 10_000_000_000);
+                assert_eq!(s.services.limits.days, Some(7));
+            })
+            .is("--cache-size 1GiB --cache-days 0", |s| {
+                assert_eq!(s.services.limits.bytes, 1 << 30);
+                assert_eq!(s.services.limits.days, None);
+            })
+            .fails("--cache-size much", "is no size"),
+        row("tokens of identity are asked for")
+            .is("", |s| assert!(s.services.oidc.is_none()))
+            .is("--oidc", |s| {
+                assert_eq!(s.services.oidc.as_deref(), Some(""));
+            })
+            .is("--oidc=false", |s| assert!(s.services.oidc.is_none()))
+            .is("--oidc=https://i.example", |s| {
+                assert_eq!(s.services.oidc.as_deref(), Some("https://i.example"));
+            })
+            .fails("--oidc=i.example", "is no issuer"),
+    ]
+}
+
 /// Flags that a later version brings: an error when typed, a warning in `.actrc`.
 fn later() -> Vec<Row> {
     vec![
         row("2: a flag that is not built yet")
-            .file("repo/.actrc", "--watch\n--artifact-server-path /tmp/x\n")
+            .file("repo/.actrc", "--watch\n")
             .warns("push", ".actrc:1: `--watch` is not built yet")
-            .warns(
-                "push",
-                ".actrc:2: `--artifact-server-path` is not built yet",
-            )
             .fails("-w", "`--watch` is not built yet"),
     ]
 }

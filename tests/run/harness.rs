@@ -18,7 +18,9 @@ use lrun::plan::machine::{Arch, Backend, Machines, Os};
 use lrun::plan::reusable::Library;
 use lrun::plan::{Content, GithubEvent};
 use lrun::run::job_environment::Environments;
-use lrun::run::{DockerOptions, Ended, Identity, Options, Provision, Selected, Work, run};
+use lrun::run::{
+    DockerOptions, Ended, Identity, Options, Provision, Selected, ServiceOptions, Work, run,
+};
 use lrun::workflow::{ReadOptions, Workflow, read_workflow};
 use lrun::workspace;
 use tempfile::TempDir;
@@ -331,6 +333,14 @@ fn options(place: &Path, root: &Path) -> Options {
         reuse: false,
         keep: lrun::run::Keep::Never,
         docker: DockerOptions::default(),
+        services: ServiceOptions {
+            runs: place.join("runs"),
+            caches: None,
+            project: "octo/demo".to_owned(),
+            external_cache: None,
+            oidc: None,
+            laid: None,
+        },
         offline: false,
         secrets: IndexMap::new(),
         vars: IndexMap::new(),

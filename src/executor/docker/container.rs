@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -56,6 +57,17 @@ pub struct Container {
     alpine: bool,
     user: u32,
     graces: Graces,
+}
+
+/// How a server of this machine is reached from a container.
+#[derive(Debug)]
+pub enum Reach {
+    /// It has a listener of its own there, on loopback.
+    Listener(TcpListener),
+    /// This machine's address in the container's network.
+    Address(IpAddr),
+    /// The engine's name for this machine, whose loopback it is.
+    Name(&'static str),
 }
 
 /// How commands are run in it.
@@ -348,6 +360,34 @@ impl Container {
                 "ports of services need the agent",
             ))),
         }
+    }
+
+    /// How a server of this machine is reached from inside.
+    pub async fn reach(&self) -> Result<Reach, DockerError> {
+        if let Hand::Agent(agent) = &self.hand {
+            let listener = agent.listen().await.map_err(DockerError::Agent)?;
+            return Ok(Reach::Listener(listener));
+        }
+        let docker = &self.engine.docker;
+        let about = docker.inspect_container(&self.id, None).await?;
+        let networks = about.network_settings.and_then(|it| it.networks);
+        let networks = networks.unwrap_or_default();
+        if networks.contains_key("host") {
+            return Ok(Reach::Address(Ipv4Addr::LOCALHOST.into()));
+        }
+        let system = docker.info().await?.operating_system.unwrap_or_default();
+        if system.contains("Docker Desktop") {
+            return Ok(Reach::Name("host.docker.internal"));
+        }
+        networks
+            .values()
+            .find_map(|network| network.gateway.as_deref()?.parse().ok())
+            .map(Reach::Address)
+            .ok_or_else(|| {
+                DockerError::Agent(io::Error::other(
+                    "its network has no gateway to this machine",
+                ))
+            })
     }
 
     /// Empties a folder inside, whoever made what is in it, but for some places.

@@ -20,7 +20,7 @@ mod sweep;
 
 pub use archive::Skeleton;
 pub use build::Recipe;
-pub use container::{Container, Start};
+pub use container::{Container, Reach, Start};
 pub use create::{Bind, Network, Spec};
 pub use engine::{Engine, NoEngine, Seek};
 pub use image::{Image, Layer, Pull, Wanted};

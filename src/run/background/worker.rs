@@ -123,6 +123,7 @@ impl Job {
             matchers: self.matchers.clone(),
             environment: None,
             summaries: self.summaries.clone(),
+            toolkit: self.toolkit.clone(),
             background: true,
         }
     }

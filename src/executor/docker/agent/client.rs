@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::net::TcpListener;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -85,6 +86,8 @@ struct Waiting {
     /// The container is gone.
     over: bool,
     answers: HashMap<u32, Answer>,
+    /// What came with an answer.
+    descriptors: HashMap<u32, OwnedFd>,
     ends: HashMap<u32, oneshot::Sender<Ending>>,
 }
 
@@ -123,7 +126,7 @@ impl Shared {
 
     fn hear(&self, stream: &UnixStream, told: oneshot::Sender<Hello>) {
         let mut told = Some(told);
-        while let Ok(Some((message, _))) = receive(stream) {
+        while let Ok(Some((message, descriptors))) = receive(stream) {
             let mut waiting = self.waiting();
             match Reply::decode(&message) {
                 Some(Reply::Hello(hello)) => {
@@ -142,6 +145,8 @@ impl Shared {
                     | Reply::Outcomes { id, .. }),
                 ) => {
                     if let Some(answer) = waiting.answers.remove(&id) {
+                        let descriptor = descriptors.into_iter().next();
+                        waiting.descriptors.extend(descriptor.map(|it| (id, it)));
                         answer.give(reply);
                     }
                 }
@@ -214,6 +219,16 @@ impl Agent {
     pub async fn forward(&self, port: u16, to: String) -> io::Result<()> {
         let id = self.next();
         self.order(id, &Request::Forward { id, port, to }).await
+    }
+
+    /// Listens at a free port of the container's loopback: what connects there comes here.
+    pub async fn listen(&self) -> io::Result<TcpListener> {
+        let id = self.next();
+        let listening = self.order(id, &Request::Listen { id }).await;
+        let descriptor = self.shared.waiting().descriptors.remove(&id);
+        listening?;
+        let descriptor = descriptor.ok_or(io::ErrorKind::InvalidData)?;
+        Ok(TcpListener::from(descriptor))
     }
 
     /// Empties a folder, whoever made what is in it.

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
-use std::os::fd::OwnedFd;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::{ExitCode, Stdio};
@@ -132,6 +133,7 @@ impl Server {
                     self.stays.store(true, Ordering::Relaxed);
                     self.done(id, Ok(()))?;
                 }
+                Some(Request::Listen { id }) => self.listen(id)?,
                 None => return Err(io::ErrorKind::InvalidData.into()),
             }
         }
@@ -168,6 +170,21 @@ impl Server {
             id,
             error: error.unwrap_or_default(),
         })
+    }
+
+    /// The listener goes to lrun and to nobody else: connections to it are lrun's own.
+    fn listen(&self, id: u32) -> io::Result<()> {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, 0)) {
+            Ok(listener) => {
+                let reply = Reply::Done {
+                    id,
+                    error: String::new(),
+                };
+                let _turn = self.sending.lock();
+                send(&self.stream, &reply.encode(), &[listener.as_fd()])
+            }
+            Err(error) => self.done(id, Err(error)),
+        }
     }
 
     fn start(&self, id: u32, command: &Command, pipes: Vec<OwnedFd>) -> io::Result<()> {

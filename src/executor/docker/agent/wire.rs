@@ -50,6 +50,8 @@ pub(super) enum Request {
     Files { id: u32, ops: Vec<Op> },
     /// The container outlives the connection.
     Stay { id: u32 },
+    /// Listens at a free port of the container's own loopback; whoever asked accepts what comes.
+    Listen { id: u32 },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,6 +277,9 @@ impl Request {
             Self::Stay { id } => {
                 out.number(8).number(*id);
             }
+            Self::Listen { id } => {
+                out.number(9).number(*id);
+            }
         }
         out.0
     }
@@ -327,6 +332,7 @@ impl Request {
                 Self::Files { id, ops }
             }
             8 => Self::Stay { id },
+            9 => Self::Listen { id },
             _ => return None,
         })
     }
@@ -666,6 +672,7 @@ mod tests {
             },
             Request::Files { id: 5, ops: ops() },
             Request::Stay { id: 6 },
+            Request::Listen { id: 7 },
         ];
         for request in requests {
             let bytes = request.encode();

@@ -1,0 +1,230 @@
+//! Caches: what jobs of later runs may go on with (SPEC 12.3, 12.4).
+
+pub mod choose;
+pub mod nearest;
+pub(super) mod rest;
+pub(super) mod service;
+pub mod store;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::Shared;
+use super::fault::{Code, Fault};
+use super::grant::Grant;
+use super::incoming::{Inbox, Incoming};
+use super::number;
+use super::signed::{Download, Target};
+use choose::Wanted;
+use store::{Entry, New, Store};
+
+/// Keys of one look-up, and the characters of each (SPEC P-23).
+const MOST_KEYS: usize = 10;
+const MOST_CHARACTERS: usize = 512;
+
+/// The caches that the jobs of one run may use.
+#[derive(Debug)]
+pub struct Caches {
+    store: Store,
+    /// Tells repositories of one name apart.
+    project: String,
+    /// The largest entry that is taken: one that fills the store.
+    most: u64,
+    inbox: OnceLock<Inbox>,
+    pending: Mutex<HashMap<u64, Pending>>,
+}
+
+/// An entry that was begun.
+#[derive(Debug)]
+struct Pending {
+    job: String,
+    scope: String,
+    key: String,
+    version: String,
+    incoming: Arc<Incoming>,
+}
+
+/// What came of an attempt to save.
+enum Saved {
+    Entry(u64),
+    /// Somebody else's counts.
+    Exists(String),
+}
+
+impl Caches {
+    pub fn new(store: Store, project: String, most: u64) -> Self {
+        Self {
+            store,
+            project,
+            most,
+            inbox: OnceLock::new(),
+            pending: Mutex::default(),
+        }
+    }
+
+    fn pending(&self) -> MutexGuard<'_, HashMap<u64, Pending>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The job is over: what it did not end is nothing.
+    pub fn dismiss(&self, job: &str) {
+        self.pending().retain(|_, pending| pending.job != job);
+    }
+
+    /// Removes what is too much or too old.
+    pub fn evict(&self) -> std::io::Result<()> {
+        self.store.evict().map(drop)
+    }
+
+    /// Begins an entry; the text says why there will be none.
+    fn begin(
+        &self,
+        grant: &Grant,
+        key: &str,
+        version: &str,
+        size: Option<u64>,
+    ) -> Result<Result<(u64, Arc<Incoming>), String>, Fault> {
+        check_key(key)?;
+        check_version(version)?;
+        if !grant.caches.mode.writes() {
+            let text = "cache write denied: the cache mode of this job does not allow to save";
+            return Err(Fault::new(Code::PermissionDenied, text));
+        }
+        if size.is_some_and(|size| size > self.most) {
+            return Err(Fault::new(
+                Code::TooLarge,
+                format!("an entry may have {} bytes at most", self.most),
+            ));
+        }
+        let scope = &grant.caches.own;
+        let mut pending = self.pending();
+        let is_pending = pending.values().any(|it| {
+            (it.scope.as_str(), it.key.as_str(), it.version.as_str())
+                == (scope.as_str(), key, version)
+        });
+        if is_pending {
+            return Ok(Err(format!("another job is saving {key:?} right now")));
+        }
+        if self.store.has(&self.project, scope, key, version) {
+            return Ok(Err(format!(
+                "{key:?} exists already, and entries never change"
+            )));
+        }
+        let incoming = Arc::new(self.inbox()?.receive(self.most)?);
+        let id = number::unique();
+        let begun = Pending {
+            job: grant.job.clone(),
+            scope: scope.clone(),
+            key: key.to_owned(),
+            version: version.to_owned(),
+            incoming: Arc::clone(&incoming),
+        };
+        pending.insert(id, begun);
+        Ok(Ok((id, incoming)))
+    }
+
+    fn inbox(&self) -> Result<&Inbox, Fault> {
+        if let Some(inbox) = self.inbox.get() {
+            return Ok(inbox);
+        }
+        let inbox = Inbox::open(&self.store.incoming())?;
+        Ok(self.inbox.get_or_init(|| inbox))
+    }
+
+    /// Makes an entry visible, whose content has come.
+    fn end(&self, id: u64, size: u64) -> Result<Saved, Fault> {
+        let pending = self.pending().remove(&id);
+        let pending = pending.ok_or_else(|| Fault::missing("no such upload was begun"))?;
+        let content = pending.incoming.content().ok_or_else(|| {
+            let text = "the entry's content has not come: its block list is missing";
+            Fault::new(Code::FailedPrecondition, text)
+        })?;
+        if content.size != size {
+            return Err(Fault::invalid(format!(
+                "the entry has {} bytes, not {size}",
+                content.size
+            )));
+        }
+        let new = New {
+            id,
+            project: &self.project,
+            scope: &pending.scope,
+            key: &pending.key,
+            version: &pending.version,
+        };
+        Ok(if self.store.publish(&new, &content)? {
+            Saved::Entry(id)
+        } else {
+            Saved::Exists(format!("another run saved {:?} first", pending.key))
+        })
+    }
+
+    /// The entry that fits best; it is used now.
+    fn find(&self, grant: &Grant, keys: &[String], version: &str) -> Result<Option<Entry>, Fault> {
+        if !grant.caches.mode.reads() {
+            let text = "cache read denied: the cache mode of this job does not allow to restore";
+            return Err(Fault::new(Code::PermissionDenied, text));
+        }
+        if keys.len() > MOST_KEYS {
+            let text = format!("{} keys: expected {MOST_KEYS} at most", keys.len());
+            return Err(Fault::invalid(text));
+        }
+        for key in keys {
+            check_key(key)?;
+        }
+        let scopes: Vec<&str> = grant.caches.readable().collect();
+        let wanted = Wanted {
+            scopes: &scopes,
+            keys,
+            version,
+        };
+        loop {
+            let entries = self.store.entries(&self.project);
+            let Some(found) = choose::choose(&entries, &wanted) else {
+                self.store.note_miss(&self.project, &wanted);
+                return Ok(None);
+            };
+            if self.store.is_whole(found) {
+                self.store.touch(found);
+                return Ok(Some(found.clone()));
+            }
+            // The machine went down before it had reached the disk.
+            self.store.remove(std::slice::from_ref(found))?;
+        }
+    }
+
+    fn target(&self, entry: &Entry) -> Target {
+        Target::Download(Download {
+            path: self.store.blob(entry),
+            content_type: "application/octet-stream".to_owned(),
+            name: "cache".to_owned(),
+        })
+    }
+}
+
+/// The caches, unless they are turned off.
+fn of(shared: &Shared) -> Result<&Caches, Fault> {
+    shared.caches.as_ref().ok_or_else(|| {
+        Fault::missing("the cache service is off: `--no-cache-server` was given, or another service is told to jobs")
+    })
+}
+
+/// SPEC P-23
+fn check_key(key: &str) -> Result<(), Fault> {
+    if key.is_empty() || key.chars().count() > MOST_CHARACTERS {
+        return Err(Fault::invalid(format!(
+            "the key {key:?}: expected 1 to {MOST_CHARACTERS} characters"
+        )));
+    }
+    if key.contains(',') {
+        return Err(Fault::invalid(format!("the key {key:?} has a comma in it")));
+    }
+    Ok(())
+}
+
+fn check_version(version: &str) -> Result<(), Fault> {
+    if version.is_empty() || version.len() > MOST_CHARACTERS {
+        return Err(Fault::invalid("the version is empty or too long"));
+    }
+    Ok(())
+}
