@@ -37,6 +37,7 @@ mod containers;
 mod context;
 mod directories;
 mod docker_action;
+mod earlier_run;
 pub mod emitter;
 mod engine;
 pub mod environment;

@@ -102,6 +102,11 @@ impl Run {
         started.as_ref().map_err(Clone::clone)
     }
 
+    /// Whether a run with this id left artifacts here.
+    pub(super) fn has_recorded(&self, id: &str) -> bool {
+        self.server().is_ok_and(|server| server.has_run(id))
+    }
+
     /// A variable that `--env` gives.
     fn given(&self, name: &str) -> Option<&str> {
         let given = self.options.env.iter().rev();
@@ -236,7 +241,7 @@ impl Job {
     }
 
     /// The server as a process of the job sees it, and the job's token.
-    async fn services(&self, container: Option<&Container>) -> Option<(String, String)> {
+    pub(super) async fn services(&self, container: Option<&Container>) -> Option<(String, String)> {
         let server = match self.run.server() {
             Ok(server) => server,
             Err(error) => {

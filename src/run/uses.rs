@@ -308,13 +308,19 @@ impl Job {
             return Worked::failed();
         }
         prepared.enter(&action);
-        let inputs = match self.inputs(&action, &prepared, given) {
+        let names: Vec<String> = given.keys().cloned().collect();
+        let mut inputs = match self.inputs(&action, &prepared, given) {
             Ok(inputs) => inputs,
             Err(error) => {
                 self.annotate(Some(&prepared.key), &error);
                 return Worked::failed();
             }
         };
+        let aimed = self.aim_at_earlier_run(&mut prepared, &action, &names, &mut inputs);
+        if let Err(message) = Box::pin(aimed).await {
+            self.say(Some(&prepared.key), Level::Error, &message);
+            return Worked::failed();
+        }
         self.run_resolved(frame, &prepared, &action, &inputs).await
     }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
@@ -90,6 +91,15 @@ impl Fault {
         Self::new(Code::NotFound, message)
     }
 
+    /// A body that can not be read.
+    pub fn of_body(text: &str, status: StatusCode) -> Self {
+        let code = match status {
+            StatusCode::PAYLOAD_TOO_LARGE => Code::TooLarge,
+            _ => Code::Malformed,
+        };
+        Self::new(code, text)
+    }
+
     /// `{code, msg}` (SPEC P-3).
     pub fn twirp(&self) -> Response {
         let body = json!({"code": self.code.as_str(), "msg": self.message});
@@ -122,6 +132,12 @@ impl Fault {
             HeaderValue::from_static(code),
         );
         (self.code.status(), [kind, name], text).into_response()
+    }
+}
+
+impl From<JsonRejection> for Fault {
+    fn from(refused: JsonRejection) -> Self {
+        Self::of_body(&refused.body_text(), refused.status())
     }
 }
 

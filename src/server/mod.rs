@@ -214,6 +214,12 @@ impl Server {
         }
     }
 
+    /// Whether there is an earlier run of this repository with that id.
+    pub fn has_run(&self, id: &str) -> bool {
+        let runs = self.shared.artifacts.runs();
+        runs.iter().any(|run| run.info.id == id)
+    }
+
     /// The artifacts that the run has so far.
     pub fn artifacts(&self) -> Vec<artifact::store::Artifact> {
         self.shared.artifacts.all()

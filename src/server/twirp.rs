@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
@@ -22,8 +23,12 @@ pub async fn serve(
     State(shared): State<Arc<Shared>>,
     Path((service, method)): Path<(String, String)>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(refused) => return Fault::of_body(&refused.body_text(), refused.status()).twirp(),
+    };
     let call = Call {
         base: shared.base(&headers),
         is_protobuf: headers

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
@@ -62,14 +63,16 @@ pub(in crate::server) struct Query3 {
 }
 
 type Asked = (State<Arc<Shared>>, HeaderMap);
+type Body3<T> = Result<Json<T>, JsonRejection>;
 
 fn answer(result: Result<Response, Fault>) -> Response {
     result.unwrap_or_else(|fault| fault.rest())
 }
 
 /// `POST …/artifacts`
-pub async fn create((State(shared), headers): Asked, Json(request): Json<Create>) -> Response {
-    answer(created(&shared, &headers, &request))
+pub async fn create((State(shared), headers): Asked, request: Body3<Create>) -> Response {
+    let request = request.map_err(Fault::from);
+    answer(request.and_then(|Json(request)| created(&shared, &headers, &request)))
 }
 
 fn created(shared: &Shared, headers: &HeaderMap, request: &Create) -> Result<Response, Fault> {

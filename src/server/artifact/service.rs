@@ -410,7 +410,7 @@ impl Artifacts {
     }
 
     /// Runs of this repository, this one included, the newest first.
-    pub(super) fn runs(&self) -> Vec<RunFolder> {
+    pub fn runs(&self) -> Vec<RunFolder> {
         let mut all = RunFolder::all(&self.runs);
         all.retain(|run| run.info.project == self.info.project);
         all

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -45,6 +46,7 @@ pub(in crate::server) struct Commit {
 }
 
 type Asked = (State<Arc<Shared>>, HeaderMap);
+type Body1<T> = Result<Json<T>, JsonRejection>;
 
 async fn with_grant<T: Send + 'static>(
     shared: Arc<Shared>,
@@ -113,7 +115,11 @@ pub async fn list((State(shared), headers): Asked, Query(query): Query<Listed>) 
 }
 
 /// `POST caches`
-pub async fn reserve((State(shared), headers): Asked, Json(request): Json<Reserve>) -> Response {
+pub async fn reserve((State(shared), headers): Asked, request: Body1<Reserve>) -> Response {
+    let request = match request {
+        Ok(Json(request)) => request,
+        Err(refused) => return Fault::from(refused).rest(),
+    };
     let reserved = with_grant(shared, &headers, move |shared, grant| {
         let size = request.cache_size.and_then(|size| u64::try_from(size).ok());
         let begun = of(shared)?.begin(grant, &request.key, &request.version, size)?;
@@ -179,8 +185,12 @@ fn end_of(headers: &HeaderMap) -> Option<u64> {
 pub async fn commit(
     (State(shared), headers): Asked,
     Path(id): Path<u64>,
-    Json(request): Json<Commit>,
+    request: Body1<Commit>,
 ) -> Response {
+    let request = match request {
+        Ok(Json(request)) => request,
+        Err(refused) => return Fault::from(refused).rest(),
+    };
     let committed = with_grant(shared, &headers, move |shared, grant| {
         let caches = of(shared)?;
         let incoming = {
