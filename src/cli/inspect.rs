@@ -100,7 +100,8 @@ impl Checker<'_> {
         let Some(workflow) = file.workflow else {
             return;
         };
-        self.diagnostics.extend(workflow.not_acted_on());
+        self.diagnostics
+            .extend(workflow.not_acted_on(self.settings.services.oidc.is_some()));
         self.diagnostics.extend(check_patterns(&workflow));
         self.called(&workflow);
         self.actions_of(&workflow);

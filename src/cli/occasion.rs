@@ -172,7 +172,7 @@ impl Occasion {
             };
             let worth_saying = |one: &&Diagnostic| one.severity >= Severity::Warning;
             diagnostics.extend(file.diagnostics.iter().filter(worth_saying).cloned());
-            diagnostics.extend(workflow.not_acted_on());
+            diagnostics.extend(workflow.not_acted_on(settings.services.oidc.is_some()));
             callers.push(&**workflow);
         }
         let (library, found) = library(settings, &callers);

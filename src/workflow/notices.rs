@@ -4,8 +4,9 @@ use super::model::{Access, Grant, Permissions, Workflow};
 use crate::diagnostic::{Diagnostic, Span};
 
 impl Workflow {
-    /// A warning for every key that this version reads and does not act on.
-    pub fn not_acted_on(&self) -> Vec<Diagnostic> {
+    /// A warning for every key that is read and not acted on. `gives_identity`: jobs that ask for tokens of identity get
+    /// them.
+    pub fn not_acted_on(&self, gives_identity: bool) -> Vec<Diagnostic> {
         let mut notices = Vec::new();
         let mut say = |span: Option<Span>, what: &str, why: &str| {
             let Some(span) = span else { return };
@@ -27,12 +28,12 @@ impl Workflow {
             say(Some(trigger.span), "image_version", why);
         }
         let asks = |permissions: &Option<Permissions>| {
-            let permissions = permissions.as_ref()?;
+            let permissions = permissions.as_ref().filter(|_| !gives_identity)?;
             let explicit = matches!(permissions.grant, Grant::Map(_));
             (explicit && permissions.grant.access("id-token") == Access::Write)
                 .then_some(permissions.span)
         };
-        let no_tokens = "no token of OpenID Connect is given out";
+        let no_tokens = "no token of identity is given out without `--oidc`";
         say(asks(&self.permissions), "id-token: write", no_tokens);
         for job in self.jobs.values() {
             say(asks(&job.permissions), "id-token: write", no_tokens);

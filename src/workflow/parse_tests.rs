@@ -80,7 +80,7 @@ fn every_key_is_read() {
 fn keys_that_are_not_acted_on_are_said() {
     let workflow = workflow(EVERYTHING);
     let notices: Vec<_> = workflow
-        .not_acted_on()
+        .not_acted_on(false)
         .iter()
         .map(ToString::to_string)
         .collect();

@@ -470,7 +470,7 @@ fn leftovers() {
     let desk = Desk::new();
     let job = desk.job("run", "main");
     let url = job.begin("app");
-    job.put_block(&url, 0, &[1; 1 << 16]).ok();
+    job.put_block(&url, 0, &vec![1; 1 << 16]).ok();
     // What a kill leaves: the folder of a server without anybody who holds it.
     let incoming = desk.place.path().join("runs/1/incoming");
     let own = fs::read_dir(&incoming)

@@ -56,7 +56,7 @@ fn scopes() {
     assert_eq!(content(&main, "only"), None);
     assert_eq!(content(&other, "only"), None);
     let pull = desk.job_with("4", "x", |grant| {
-        grant.caches.own = "refs/pull/7/merge".to_owned();
+        "refs/pull/7/merge".clone_into(&mut grant.caches.own);
         grant.caches.others = vec![
             "refs/heads/feature".to_owned(),
             "refs/heads/main".to_owned(),

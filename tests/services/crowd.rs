@@ -22,8 +22,10 @@ fn crowd() {
         for client in 0..20_u8 {
             let job = desk.job("run", "main");
             scope.spawn(move || {
-                let content: Vec<u8> = (0..3 << 20_u32)
-                    .map(|at| client.wrapping_mul(31).wrapping_add((at % 251) as u8))
+                let content: Vec<u8> = (0..=250_u8)
+                    .cycle()
+                    .take(3 << 20)
+                    .map(|at| client.wrapping_mul(31).wrapping_add(at))
                     .collect();
                 let name = format!("of-{client}");
                 let url = job.begin(&name);

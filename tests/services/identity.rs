@@ -2,6 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::os::unix::fs::PermissionsExt as _;
+
 use libtest_mimic::Trial;
 use lrun::server::oidc::Subject;
 use serde_json::Value;
@@ -65,7 +67,6 @@ fn tokens() {
     assert_eq!(head["kid"], keys["keys"][0]["kid"]);
     assert_eq!(head["alg"], "RS256");
     // Only its owner may read the key.
-    use std::os::unix::fs::PermissionsExt as _;
     let key = desk.place.path().join("oidc/key.pem");
     let mode = std::fs::metadata(key).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0);
@@ -79,7 +80,7 @@ fn others() {
     let place = tempfile::tempdir().unwrap();
     let server = serve(place.path(), "1", |settings| settings.oidc = None);
     let job = admit(&server, "1", "main", |grant| {
-        grant.subject = Some(subject())
+        grant.subject = Some(subject());
     });
     assert_eq!(job.ask("GET", "/oidc/token?x=1", &Value::Null).status, 404);
     assert_eq!(job.send("GET", "/.well-known/jwks", &[], b"").status, 404);
