@@ -74,6 +74,18 @@ impl Drop for Inbox {
 const ALIVE: &str = ".alive";
 const DATA: &str = "data";
 
+/// Removes what killed servers left below `parent`; true where one is at work there.
+pub fn sweep_in(parent: &Path) -> io::Result<bool> {
+    if !parent.is_dir() {
+        return Ok(false);
+    }
+    let turn = File::create(parent.join(".lock"))?;
+    turn.lock()?;
+    sweep(parent);
+    let mut left = fs::read_dir(parent)?.flatten();
+    Ok(left.any(|entry| entry.path().is_dir()))
+}
+
 /// Removes the folders whose server is gone; the caller holds the lock.
 fn sweep(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {

@@ -171,7 +171,7 @@ impl Server {
             shared.artifacts.clear();
             if let Some(caches) = &shared.caches {
                 // The next run tries again.
-                drop(caches.evict());
+                drop(caches.tidy());
             }
         }));
     }

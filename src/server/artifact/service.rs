@@ -336,7 +336,9 @@ impl Artifacts {
             return Ok(Arc::clone(opened));
         }
         let run = RunFolder::create(&self.runs, &self.name, self.info.clone())?;
+        // Nobody takes the folder away in whose inbox somebody is at work.
         let inbox = Inbox::open(&run.incoming())?;
+        run.show()?;
         let new = Arc::new(Opened { run, inbox });
         *opened = Some(Arc::clone(&new));
         Ok(new)

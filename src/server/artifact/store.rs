@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::super::incoming::sweep_in;
 use super::super::number;
 
 const ABOUT: &str = "meta.json";
@@ -106,7 +107,7 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes the folder of a run that begins; nobody else may look into it.
+    /// Makes the folder of a run that begins; nobody else may look into it. It counts once [`Self::show`] was called.
     pub fn create(runs: &Path, name: &str, info: RunInfo) -> io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt as _;
         let path = runs.join(name);
@@ -116,8 +117,12 @@ impl RunFolder {
             .mode(0o700)
             .create(&path)?;
         fs::create_dir_all(path.join(ARTIFACTS))?;
-        write_json(&path.join(RUN), &info)?;
         Ok(Self { path, info })
+    }
+
+    /// From now on others see the run, and may remove it when it is empty and nobody is at work in it.
+    pub fn show(&self) -> io::Result<()> {
+        write_json(&self.path.join(RUN), &self.info)
     }
 
     /// All runs that left something, the newest first.
@@ -183,14 +188,9 @@ impl RunFolder {
                 _ => left += 1,
             }
         }
-        let is_at_work = fs::read_dir(self.incoming())
-            .into_iter()
-            .flatten()
-            .flatten()
-            .any(|entry| entry.path().is_dir());
-        // Of a killed run, whose last upload nobody will end.
-        let is_old = self.info.started < now - jiff::SignedDuration::from_hours(7 * 24);
-        if left == 0 && (!is_at_work || is_old) && self.holds_only_artifacts() {
+        // Where nobody can tell, somebody is.
+        let is_at_work = sweep_in(&self.incoming()).unwrap_or(true);
+        if left == 0 && !is_at_work && self.holds_only_artifacts() {
             drop(fs::remove_dir_all(&self.path));
         }
     }
@@ -203,7 +203,7 @@ impl RunFolder {
     }
 }
 
-/// Removes artifacts whose time is over, of all runs.
+/// Removes artifacts whose time is over, and what killed runs left, of all runs.
 pub fn clear(runs: &Path) {
     let now = Timestamp::now();
     for run in RunFolder::all(runs) {
@@ -234,6 +234,7 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::incoming::Inbox;
     use super::*;
 
     fn info(id: &str) -> RunInfo {
@@ -276,6 +277,7 @@ mod tests {
     fn what_is_published_is_found_and_what_is_removed_is_not() {
         let runs = tempfile::tempdir().unwrap();
         let run = RunFolder::create(runs.path(), "1", info("7")).unwrap();
+        run.show().unwrap();
         let one = publish(&run, "one", None);
         let two = publish(&run, "two", None);
         assert_eq!(fs::read_to_string(one.content()).unwrap(), "zip");
@@ -292,12 +294,20 @@ mod tests {
         let runs = tempfile::tempdir().unwrap();
         let past = Timestamp::now() - jiff::SignedDuration::from_hours(1);
         let mixed = RunFolder::create(runs.path(), "1", info("1")).unwrap();
+        mixed.show().unwrap();
         publish(&mixed, "old", Some(past));
         publish(&mixed, "new", None);
         let empty = RunFolder::create(runs.path(), "2", info("2")).unwrap();
+        empty.show().unwrap();
         publish(&empty, "old", Some(past));
         assert!(empty.artifacts().is_empty());
+        // What a killed run left in the middle of an upload.
+        fs::create_dir_all(empty.incoming().join("dead/1")).unwrap();
+        let working = RunFolder::create(runs.path(), "3", info("3")).unwrap();
+        let _inbox = Inbox::open(&working.incoming()).unwrap();
+        working.show().unwrap();
         clear(runs.path());
+        assert!(working.path.exists());
         assert_eq!(mixed.artifacts().len(), 1);
         assert!(!empty.path.exists());
         assert!(mixed.path.exists());

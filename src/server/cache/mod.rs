@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use super::Shared;
 use super::fault::{Code, Fault};
 use super::grant::Grant;
-use super::incoming::{Inbox, Incoming};
+use super::incoming::{Inbox, Incoming, sweep_in};
 use super::number;
 use super::signed::{Download, Target};
 use choose::Wanted;
@@ -71,8 +71,9 @@ impl Caches {
         self.pending().retain(|_, pending| pending.job != job);
     }
 
-    /// Removes what is too much or too old.
-    pub fn evict(&self) -> std::io::Result<()> {
+    /// Removes what is too much or too old, and what killed runs left.
+    pub fn tidy(&self) -> std::io::Result<()> {
+        sweep_in(&self.store.incoming())?;
         self.store.evict().map(drop)
     }
 
