@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use indicatif::HumanBytes;
+use indicatif::DecimalBytes;
 use serde_json::{Value, json};
 
 use super::environment::Environment;
@@ -13,7 +13,7 @@ use super::list::aligned;
 use super::near::nearest;
 use super::project;
 use super::settings::Settings;
-use crate::server::artifact::store::{Artifact, Form, RunFolder, clear};
+use crate::server::artifact::store::{Artifact, RunFolder, clear};
 use crate::server::artifact::unzip;
 
 /// Runs that are listed where none is named.
@@ -149,7 +149,7 @@ fn list(settings: &Settings, runs: &[RunFolder]) -> String {
                 run.info.event.clone(),
                 when(run.info.started),
                 artifact.name.clone(),
-                HumanBytes(artifact.size).to_string(),
+                DecimalBytes(artifact.size).to_string(),
                 artifact.workflow.clone(),
             ]);
         }
@@ -172,7 +172,7 @@ fn shown(artifacts: &[Artifact]) -> String {
     rows.extend(artifacts.iter().map(|artifact| {
         vec![
             artifact.name.clone(),
-            HumanBytes(artifact.size).to_string(),
+            DecimalBytes(artifact.size).to_string(),
             artifact.workflow.clone(),
             artifact.expires.map_or_else(|| "never".to_owned(), when),
             artifact.content().display().to_string(),
@@ -190,7 +190,7 @@ fn contents(artifacts: &[Artifact]) -> Result<String, CliError> {
         rows.extend(
             files
                 .iter()
-                .map(|file| vec![HumanBytes(file.size).to_string(), file.path.clone()]),
+                .map(|file| vec![DecimalBytes(file.size).to_string(), file.path.clone()]),
         );
         text.push_str(&aligned(&rows, ""));
     }
@@ -274,10 +274,7 @@ fn open(artifacts: &[Artifact]) -> Result<String, CliError> {
     };
     let mut text = String::new();
     for artifact in artifacts {
-        let path = match artifact.form {
-            // Whoever looks for the files finds the folder.
-            Form::Zip | Form::Raw | Form::Folder => artifact.content(),
-        };
+        let path = artifact.content();
         let status = Command::new(program)
             .arg(&path)
             .stdin(Stdio::null())

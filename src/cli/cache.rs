@@ -1,7 +1,7 @@
 //! `lrun cache`: what actions/cache keeps on this machine.
 
 use indexmap::IndexMap;
-use indicatif::HumanBytes;
+use indicatif::DecimalBytes;
 use serde_json::{Value, json};
 
 use super::artifacts::when;
@@ -91,7 +91,7 @@ impl View<'_> {
         rows.extend(all.iter().map(|entry| {
             let mut row = vec![
                 entry.key.clone(),
-                HumanBytes(entry.size).to_string(),
+                DecimalBytes(entry.size).to_string(),
                 entry.scope.clone(),
                 when(entry.created),
                 when(entry.used),
@@ -155,7 +155,7 @@ impl View<'_> {
         Ok(format!(
             "removed {} {entries}, {}\n",
             out.len(),
-            HumanBytes(freed)
+            DecimalBytes(freed)
         ))
     }
 
@@ -191,8 +191,8 @@ impl View<'_> {
         });
         let mut text = format!(
             "{} of {} in {} entries{days}\n{}\n",
-            HumanBytes(total(&all)),
-            HumanBytes(limits.bytes),
+            DecimalBytes(total(&all)),
+            DecimalBytes(limits.bytes),
             all.len(),
             self.store.folder().display()
         );
@@ -200,7 +200,7 @@ impl View<'_> {
         for (name, entries) in &by_project {
             rows.push(vec![
                 (*name).to_owned(),
-                HumanBytes(total(entries.iter().copied())).to_string(),
+                DecimalBytes(total(entries.iter().copied())).to_string(),
                 format!("{} entries", entries.len()),
             ]);
         }

@@ -133,7 +133,7 @@ impl Run {
         }
         let names: Vec<String> = artifacts
             .iter()
-            .map(|it| format!("{} ({})", it.name, indicatif::HumanBytes(it.size)))
+            .map(|it| format!("{} ({})", it.name, indicatif::DecimalBytes(it.size)))
             .collect();
         let text = format!(
             "artifacts: {}; `lrun artifacts {}` opens them",

@@ -171,7 +171,7 @@ fn on_host() {
         "{ended}"
     );
     assert!(
-        ended.stderr.contains("artifacts: big0.bin (512.00 KiB)"),
+        ended.stderr.contains("artifacts: big0.bin (524.29 kB)"),
         "{ended}"
     );
 }
