@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use crate::Test;
 use crate::lrun::Lrun;
 use crate::running::Running;
-use crate::world::{base, block_on, engine, nothing_left, on_this_engine, passes, tiny};
+use crate::world::{base, block_on, engine, front, nothing_left, on_this_engine, passes, tiny};
 
 pub const TESTS: &[Test] = &[
     (
@@ -419,32 +419,6 @@ jobs:
     assert_eq!(lines[0], "leaks: ", "{lines:?}");
     assert!(!lines.contains(&"leaked"), "{lines:?}");
     assert_eq!(std::fs::read_dir(host.join("empty")).unwrap().count(), 1);
-}
-
-/// The engine under an address that says nothing of this machine's files.
-fn front() -> String {
-    let socket = block_on(async { engine().await.address });
-    let socket = socket.trim_start_matches("unix://").to_owned();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("tcp://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for client in listener.incoming() {
-            let client = client.unwrap();
-            let server = std::os::unix::net::UnixStream::connect(&socket).unwrap();
-            let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-            std::thread::spawn(move || {
-                // Either side may go first.
-                drop(std::io::copy(&mut from, &mut to));
-                drop(to.shutdown(std::net::Shutdown::Write));
-            });
-            let (mut from, mut to) = (server, client);
-            std::thread::spawn(move || {
-                drop(std::io::copy(&mut from, &mut to));
-                drop(to.shutdown(std::net::Shutdown::Write));
-            });
-        }
-    });
-    address
 }
 
 fn elsewhere() {

@@ -45,6 +45,11 @@ pub fn trials() -> Vec<Trial> {
             in_containers,
         ),
         with(
+            "clients: in containers of an engine elsewhere",
+            has_engine,
+            elsewhere,
+        ),
+        with(
             "clients: what a script exports reaches later steps",
             has_clients,
             exported,
@@ -205,6 +210,50 @@ fn in_containers() {
         2,
         "{text}"
     );
+}
+
+/// An engine that shares no files reaches the services by the network.
+fn elsewhere() {
+    let parcel = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/actions/parcel");
+    let image = world::base();
+    let steps = "
+    steps:
+      - uses: actions/checkout@v4
+      - uses: ./dash
+        with: { a-b: kept }
+      - uses: octo/parcel@v1
+        with: { do: send, name: '${{ github.job }}', text: from afar }
+      - uses: octo/parcel@v1
+        id: it
+        with: { do: fetch, name: '${{ github.job }}' }
+      - run: echo \"${{ steps.it.outputs.text }}\"
+";
+    let workflow = format!(
+        "on: push\njobs:\n  hosted:\n    runs-on: ubuntu-latest{steps}  boxed:\n    runs-on: ubuntu-latest\n    container: {image}{steps}"
+    );
+    let lrun = Lrun::new()
+        .file(
+            "dash/action.yml",
+            "name: Dash\ninputs: { a-b: { required: true } }\nruns: { using: node20, main: main.js }\n",
+        )
+        .file("dash/main.js", "console.log(process.env['INPUT_A-B'])\n")
+        .workflow("ci.yml", &workflow)
+        .commit()
+        .words(vec![
+            "push".to_owned(),
+            format!("--platform=ubuntu-latest={image}"),
+            format!("--local-repository=octo/parcel@v1={}", parcel.display()),
+        ])
+        .env("LRUN_BACKEND", "auto")
+        .env("DOCKER_HOST", &world::front());
+    let events = world::passes(&lrun);
+    for job in ["hosted", "boxed"] {
+        let lines = events.lines(job);
+        assert!(
+            lines.contains(&"kept") && lines.contains(&"from afar"),
+            "{lines:?}"
+        );
+    }
 }
 
 /// As actions do that hand the services to tools in `run` steps.

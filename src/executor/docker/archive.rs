@@ -30,7 +30,7 @@ const LINKS: usize = 40;
 /// Empties `$2`, which must lie within `$1`, of everything or of the names in `$3` and after.
 const CLEAR: &str = r#"home=$(cd "$1" && pwd -P) || exit 1
 mkdir -p "$2" && cd "$2" || exit 1
-case "$(pwd -P)/" in "$home"/*) ;; *) exit 3;; esac
+case "$(pwd -P)/" in "${home%/}"/*) ;; *) exit 3;; esac
 shift 2
 points=$(while read -r _ _ _ _ point _; do echo "$point"; done < /proc/self/mountinfo)
 mounted() { case "

@@ -201,19 +201,34 @@ fn text(text: &OsStr) -> String {
     String::from_utf8_lossy(text.as_bytes()).into_owned()
 }
 
+/// A name that every shell keeps (POSIX.1-2024, 8.1).
+fn is_plain(name: &OsStr) -> bool {
+    let bytes = name.as_bytes();
+    bytes.first().is_some_and(|first| !first.is_ascii_digit())
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+}
+
 fn config(command: &Command, group: &str) -> ExecConfig {
     let mut words = vec![
         "sh".to_owned(),
         "-c".to_owned(),
         "echo $$ > \"$0\"; exec \"$@\"".to_owned(),
         group.to_owned(),
-        text(command.program.as_os_str()),
     ];
-    words.extend(command.args.iter().map(|arg| text(arg)));
     let pair = |(name, value): &(OsString, OsString)| format!("{}={}", text(name), text(value));
+    // A shell may drop variables that it could not name (`INPUT_A-B`); what it starts gets them all the same.
+    let (plain, odd): (Vec<_>, Vec<_>) = command.env.iter().partition(|(name, _)| is_plain(name));
+    if !odd.is_empty() {
+        words.push("env".to_owned());
+        words.extend(odd.into_iter().map(pair));
+    }
+    words.push(text(command.program.as_os_str()));
+    words.extend(command.args.iter().map(|arg| text(arg)));
     ExecConfig {
         cmd: Some(words),
-        env: Some(command.env.iter().map(pair).collect()),
+        env: Some(plain.into_iter().map(pair).collect()),
         working_dir: Some(text(command.cwd.as_os_str())),
         attach_stdout: Some(true),
         attach_stderr: Some(true),
