@@ -108,6 +108,13 @@ fn immutable() {
     assert_eq!(late["ok"], false);
     assert!(late["message"].as_str().unwrap().contains("first"));
     assert_eq!(two.restore(&["k"]).unwrap().1, b"far");
+    // A client that missed the answer asks again.
+    let request = json!({"key": "k", "version": "v", "size_bytes": "3"});
+    let again = far
+        .twirp(CACHES, "FinalizeCacheEntryUpload", &request)
+        .ok()
+        .json();
+    assert_eq!(again["ok"], true);
     assert!(!two.save("k", b"again"));
 }
 
@@ -192,6 +199,8 @@ fn older() {
     assert_eq!(patch("nonsense", b"x"), 400);
     assert_eq!(commit(9), 400);
     assert_eq!(commit(7), 204);
+    assert_eq!(commit(7), 204, "a client that missed the answer asks again");
+    assert_eq!(commit(8), 404);
     let found = look(&job).ok().json();
     assert_eq!(found["cacheKey"], "k-1");
     assert_eq!(found["scope"], "refs/heads/main");

@@ -134,18 +134,24 @@ impl Caches {
 
     /// Makes an entry visible, whose content has come.
     fn end(&self, id: u64, size: u64) -> Result<Saved, Fault> {
-        let pending = self.pending().remove(&id);
-        let pending = pending.ok_or_else(|| Fault::missing("no such upload was begun"))?;
-        let content = pending.incoming.content().ok_or_else(|| {
-            let text = "the entry's content has not come: its block list is missing";
-            Fault::new(Code::FailedPrecondition, text)
-        })?;
-        if content.size != size {
-            return Err(Fault::invalid(format!(
-                "the entry has {} bytes, not {size}",
-                content.size
-            )));
-        }
+        let (pending, content) = {
+            let mut all = self.pending();
+            let pending = all.get(&id);
+            let pending = pending.ok_or_else(|| Fault::missing("no such upload was begun"))?;
+            let content = pending.incoming.content().ok_or_else(|| {
+                let text = "the entry's content has not come: its block list is missing";
+                Fault::new(Code::FailedPrecondition, text)
+            })?;
+            if content.size != size {
+                return Err(Fault::invalid(format!(
+                    "the entry has {} bytes, not {size}",
+                    content.size
+                )));
+            }
+            let pending = all.remove(&id);
+            let pending = pending.ok_or_else(|| Fault::missing("no such upload was begun"))?;
+            (pending, content)
+        };
         let new = New {
             id,
             project: &self.project,
@@ -158,6 +164,26 @@ impl Caches {
         } else {
             Saved::Exists(format!("another run saved {:?} first", pending.key))
         })
+    }
+
+    /// The job's upload that fits.
+    fn begun(
+        &self,
+        job: &str,
+        fits: impl Fn(u64, &Pending) -> bool,
+    ) -> Option<(u64, Arc<Incoming>)> {
+        let pending = self.pending();
+        let mut own = pending.iter().filter(|(_, it)| it.job == job);
+        let (id, it) = own.find(|(id, it)| fits(**id, it))?;
+        Some((*id, Arc::clone(&it.incoming)))
+    }
+
+    /// What a client that missed the answer asks again: the entry is there.
+    fn ended(&self, grant: &Grant, fits: impl Fn(&Entry) -> bool) -> Option<u64> {
+        let own = |entry: &Entry| entry.scope == grant.caches.own;
+        let mut all = self.store.entries(&self.project).into_iter();
+        all.find(|entry| own(entry) && fits(entry))
+            .map(|entry| entry.id)
     }
 
     /// The entry that fits best; it is used now.

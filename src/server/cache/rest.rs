@@ -143,12 +143,8 @@ pub async fn upload(
         let length = length_of(request.headers())
             .or_else(|| end_of(request.headers()).map(|end| end - start))
             .ok_or_else(|| Fault::invalid("neither `Content-Length` nor a whole range"))?;
-        let incoming = {
-            let pending = of(&shared)?.pending();
-            let pending = pending.get(&id).filter(|it| it.job == grant.job);
-            let pending = pending.ok_or_else(|| Fault::missing(format!("no upload {id}")))?;
-            Arc::clone(&pending.incoming)
-        };
+        let begun = of(&shared)?.begun(&grant.job, |own, _| own == id);
+        let (_, incoming) = begun.ok_or_else(|| Fault::missing(format!("no upload {id}")))?;
         incoming
             .take_range(start, length, request.into_body())
             .await
@@ -193,13 +189,13 @@ pub async fn commit(
     };
     let committed = with_grant(shared, &headers, move |shared, grant| {
         let caches = of(shared)?;
-        let incoming = {
-            let pending = caches.pending();
-            let pending = pending.get(&id).filter(|it| it.job == grant.job);
-            let pending = pending.ok_or_else(|| Fault::missing(format!("no upload {id}")))?;
-            Arc::clone(&pending.incoming)
-        };
         let size = u64::try_from(request.size).map_err(|_| Fault::invalid("`size` is negative"))?;
+        let Some((_, incoming)) = caches.begun(&grant.job, |own, _| own == id) else {
+            let again = caches.ended(grant, |entry| entry.id == id && entry.size == size);
+            return again
+                .map(drop)
+                .ok_or_else(|| Fault::missing(format!("no upload {id}")));
+        };
         incoming.assemble_ranges(size)?;
         match caches.end(id, size)? {
             Saved::Entry(_) => Ok(()),

@@ -12,6 +12,7 @@ use super::super::fault::{Code, Fault};
 use super::super::grant::Grant;
 use super::super::signed::Target;
 use super::super::twirp::{Call, number, unknown};
+use super::store::Entry;
 use super::{Saved, of};
 
 #[derive(Clone, PartialEq, Eq, prost::Message, Deserialize)]
@@ -141,22 +142,24 @@ fn create(shared: &Shared, grant: &Grant, base: &str, request: &Create) -> Resul
 
 fn finalize(shared: &Shared, grant: &Grant, request: &Finalize) -> Result<Finalized, Fault> {
     let caches = of(shared)?;
-    let (id, incoming) = {
-        let pending = caches.pending();
-        let mut all = pending.iter();
-        let found = all.find(|(_, it)| {
-            it.job == grant.job && it.key == request.key && it.version == request.version
-        });
-        let (id, it) = found.ok_or_else(|| {
-            Fault::missing(format!(
-                "no upload of the key {:?} was begun by this job",
-                request.key
-            ))
-        })?;
-        (*id, Arc::clone(&it.incoming))
-    };
     let size = u64::try_from(request.size_bytes)
         .map_err(|_| Fault::new(Code::InvalidArgument, "`size_bytes` is negative"))?;
+    let (key, version) = (&request.key, &request.version);
+    let begun = caches.begun(&grant.job, |_, it| it.key == *key && it.version == *version);
+    let Some((id, incoming)) = begun else {
+        let same =
+            |entry: &Entry| entry.key == *key && entry.version == *version && entry.size == size;
+        let id = caches.ended(grant, same).ok_or_else(|| {
+            Fault::missing(format!(
+                "no upload of the key {key:?} was begun by this job"
+            ))
+        })?;
+        return Ok(Finalized {
+            ok: true,
+            entry_id: i64::try_from(id).unwrap_or_default(),
+            message: String::new(),
+        });
+    };
     let saved = caches.end(id, size)?;
     shared.signed.close_upload(&incoming);
     Ok(match saved {
