@@ -218,7 +218,9 @@ impl View<'_> {
         };
         let entries = self.store.entries(&project);
         let misses = self.store.misses(&project);
-        let miss = misses.iter().rev().find(|miss| miss.keys.contains(key));
+        let first = |miss: &&Miss| miss.keys.first() == Some(key);
+        let newest = misses.iter().rev().find(first);
+        let miss = newest.or_else(|| misses.iter().rev().find(|miss| miss.keys.contains(key)));
         let scopes = match miss {
             Some(miss) => miss.scopes.clone(),
             None => project::scopes(self.settings, environment)?,
@@ -279,6 +281,9 @@ fn explained(
             short(&miss.version)
         )),
         None => line(format!("{key}: seen from {}", scopes.join(" and "))),
+    }
+    if let Some(found) = miss.and_then(|miss| miss.found.as_ref()) {
+        line(format!("a restore key found {found} in its place"));
     }
     if near.is_empty() {
         line(match entries {

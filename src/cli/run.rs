@@ -361,6 +361,11 @@ fn options(
     remote: Arc<RemoteActions>,
 ) -> Result<Options, CliError> {
     let identity = identity(settings, occasion);
+    // Its own, also where runs are told to have one id.
+    let own_id = match settings.github.get("GITHUB_RUN_ID") {
+        Some(_) => run_number::run_id(),
+        None => identity.run_id.clone(),
+    };
     let process: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let inherit = if settings.clean_env {
         Inherit::Clean
@@ -370,8 +375,7 @@ fn options(
     Ok(Options {
         root: settings.root.clone(),
         cache: settings.cache_dir.clone(),
-        // Its own, also where runs are told to have one id.
-        directory: settings.cache_dir.join("work").join(run_number::run_id()),
+        directory: settings.cache_dir.join("work").join(&own_id),
         program: std::env::current_exe()
             .map_err(|error| CliError::new(format!("can not find lrun itself: {error}")))?,
         machines: machines(settings),

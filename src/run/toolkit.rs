@@ -381,6 +381,18 @@ impl Job {
         if let Some(kind) = self.runner.get("environment") {
             claims.push(("runner_environment", kind.to_text().to_string()));
         }
+        let private = event
+            .payload
+            .get("repository")
+            .and_then(|repository| repository.get("private"))
+            .and_then(serde_json::Value::as_bool);
+        let visibility = if private == Some(false) {
+            "public"
+        } else {
+            "private"
+        };
+        claims.push(("repository_visibility", visibility.to_owned()));
+        claims.push(("ref_protected", "false".to_owned()));
         if let Some(name) = environment {
             claims.push(("environment", name.to_owned()));
         }

@@ -124,7 +124,7 @@ impl Issuer {
                 "repository", "repository_id", "repository_owner", "repository_owner_id",
                 "run_id", "run_number", "run_attempt", "actor", "actor_id", "workflow",
                 "workflow_ref", "workflow_sha", "job_workflow_ref", "job_workflow_sha",
-                "event_name", "environment", "base_ref", "head_ref", "runner_environment",
+                "event_name", "environment", "repository_visibility", "ref_protected", "base_ref", "head_ref", "runner_environment",
             ],
         })
     }

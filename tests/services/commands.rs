@@ -226,6 +226,12 @@ fn caches() {
     lrun.git(&["checkout", "--quiet", "-b", "feature"]);
     let second = green(&lrun);
     assert!(second.stdout.contains("found tools-1"), "{second}");
+    let why = cache(&["why", "tools-2"]);
+    assert!(
+        why.stdout
+            .contains("a restore key found tools-1 in its place"),
+        "{why}"
+    );
     let json = json(&cache(&["stats", "--json"]));
     assert_eq!(
         (json["entries"].as_u64(), json["bytes"].as_u64()),

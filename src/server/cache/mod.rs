@@ -208,10 +208,14 @@ impl Caches {
         loop {
             let entries = self.store.entries(&self.project);
             let Some(found) = choose::choose(&entries, &wanted) else {
-                self.store.note_miss(&self.project, &wanted);
+                self.store.note_miss(&self.project, &wanted, None);
                 return Ok(None);
             };
             if self.store.is_whole(found) {
+                if keys.first() != Some(&found.key) {
+                    self.store
+                        .note_miss(&self.project, &wanted, Some(&found.key));
+                }
                 self.store.touch(found);
                 return Ok(Some(found.clone()));
             }

@@ -51,10 +51,13 @@ pub struct New<'a> {
     pub version: &'a str,
 }
 
-/// A look-up that found nothing.
+/// A look-up whose key found nothing; perhaps a restore key did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Miss {
     pub time: Timestamp,
+    /// The key of the entry that was taken in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
     pub scopes: Vec<String>,
     pub keys: Vec<String>,
     pub version: String,
@@ -243,7 +246,7 @@ impl Store {
     }
 
     /// Remembers what was looked for in vain, to explain it later.
-    pub fn note_miss(&self, project: &str, wanted: &Wanted<'_>) {
+    pub fn note_miss(&self, project: &str, wanted: &Wanted<'_>, found: Option<&str>) {
         let noted = || -> io::Result<()> {
             let path = self.misses_file(project);
             let _turn = self.turn()?;
@@ -251,6 +254,7 @@ impl Store {
             misses.retain(|it| it.keys != wanted.keys || it.version != wanted.version);
             misses.push(Miss {
                 time: Timestamp::now(),
+                found: found.map(str::to_owned),
                 scopes: wanted.scopes.iter().map(|it| (*it).to_owned()).collect(),
                 keys: wanted.keys.to_vec(),
                 version: wanted.version.to_owned(),
@@ -493,11 +497,12 @@ pub mod tests {
                 keys: &keys,
                 version: "v",
             };
-            store.note_miss("octo/app", &wanted);
-            store.note_miss("octo/app", &wanted);
+            store.note_miss("octo/app", &wanted, None);
+            store.note_miss("octo/app", &wanted, Some("k"));
         }
         let misses = store.misses("octo/app");
         assert_eq!(misses.len(), MISSES);
+        assert_eq!(misses[0].found.as_deref(), Some("k"));
         assert_eq!(misses[MISSES - 1].keys, [format!("k{}", MISSES + 4)]);
     }
 }
