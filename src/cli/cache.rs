@@ -226,11 +226,11 @@ impl View<'_> {
             None => project::scopes(self.settings, environment)?,
         };
         let seen: Vec<&str> = scopes.iter().map(String::as_str).collect();
-        let version = miss.map(|miss| miss.version.as_str());
+        let version = miss.map(|miss| (miss.version.as_str(), miss.layout.as_str()));
         let near = nearest_entries(&entries, &seen, key, version, MOST_NEAR);
         if self.settings.json {
             let near: Vec<Value> = near.iter().map(|near| json_of(near, key)).collect();
-            let json = json!({"key": key, "refs": scopes, "version": version, "miss": miss, "nearest": near});
+            let json = json!({"key": key, "refs": scopes, "version": miss.map(|miss| &miss.version), "miss": miss, "nearest": near});
             return Ok(format!("{json:#}\n"));
         }
         Ok(explained(key, &scopes, miss, &near, entries.len()))
@@ -321,9 +321,17 @@ fn difference(near: &Near<'_>, key: &str, miss: Option<&Miss>) -> String {
             _ => "the key is there: it would be found".to_owned(),
         },
         Difference::Version => format!(
-            "the same key, but version {} and not {}: it was saved with other paths in `path`, or another compression",
+            "the same key, but version {} and not {}: it was saved with other paths in `path` (on this machine ${{{{ github.workspace }}}} and ${{{{ runner.temp }}}} are others in every run: relative paths are found again), or another compression",
             short(&entry.version),
             miss.map_or_else(String::new, |miss| short(&miss.version))
+        ),
+        Difference::Layout => format!(
+            "the same key, but its files were packed {}, where the workspace and the home folder lie otherwise: unpacked here they would lie elsewhere",
+            if entry.layout.is_empty() {
+                "in a container"
+            } else {
+                "on this machine"
+            }
         ),
         Difference::Scope => format!("the same key, but {}", unseen()),
         Difference::Key { common } => {

@@ -8,7 +8,7 @@ use super::job::{Job, Place};
 use super::process::{Failing, Stage};
 use super::shell::Shell;
 use super::step::{Prepared, Worked};
-use super::toolkit::Caller;
+use super::toolkit::{Caller, spare_proxies};
 use crate::event::{EventKind, Level};
 use crate::executor::Command;
 use crate::executor::files::{Files as _, Op};
@@ -49,7 +49,8 @@ impl Job {
         directory: Option<&Token>,
     ) -> Worked {
         let mut variables = self.process_variables(&prepared.github);
-        variables.extend(self.service_variables(Caller::Script, None).await);
+        let services = self.service_variables(Caller::Script, None).await;
+        variables.extend(services.iter().cloned());
         let layers = Layers {
             host: &self.base_env,
             env: &prepared.env,
@@ -109,9 +110,11 @@ impl Job {
             );
             return Worked::failed();
         }
+        let mut env = layers.build();
+        spare_proxies(&mut env, &services);
         let command = Command {
             args: script.shell.arguments(&self.paths.inside(&file)),
-            env: layers.build(),
+            env,
             cwd: script.directory,
             program,
         };

@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -83,7 +83,7 @@ impl Run {
             let services = &self.options.services;
             let identity = &self.options.identity;
             let name = self.options.directory.file_name().unwrap_or_default();
-            Server::start(Settings {
+            let server = Server::start(Settings {
                 runs: services.runs.clone(),
                 name: name.to_string_lossy().into_owned(),
                 info: RunInfo {
@@ -97,7 +97,14 @@ impl Run {
                 caches: services.caches.clone().filter(|_| self.serves_caches()),
                 oidc: services.oidc.clone(),
             })
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.to_string())?;
+            if let Err(error) = server.listen_as_issuer() {
+                let text = format!(
+                    "the documents of the issuer are not served at its address, perhaps another lrun does: {error}"
+                );
+                self.emitter.note(Level::Warning, text);
+            }
+            Ok(server)
         });
         started.as_ref().map_err(Clone::clone)
     }
@@ -143,7 +150,16 @@ impl Run {
         let text = self.masker.mask(&text).into_owned();
         self.emitter.note(Level::Notice, text);
         if let Some(folder) = &self.options.services.laid {
+            let mut names = std::collections::HashSet::new();
             for artifact in &artifacts {
+                if !names.insert(&artifact.name) {
+                    let text = format!(
+                        "two workflows left an artifact {}: below {} lies the later one's",
+                        artifact.name,
+                        folder.display()
+                    );
+                    self.emitter.note(Level::Warning, text);
+                }
                 if let Err(error) = lay(folder, artifact) {
                     let text = format!(
                         "can not lay the artifact {} below {}: {error}",
@@ -158,7 +174,7 @@ impl Run {
 }
 
 /// Copies an artifact to where act has it: `1/NAME/NAME.zip`, 1 in the place of the run's number.
-fn lay(folder: &std::path::Path, artifact: &Artifact) -> std::io::Result<()> {
+fn lay(folder: &Path, artifact: &Artifact) -> std::io::Result<()> {
     let folder = folder.join("1").join(&artifact.name);
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
@@ -323,10 +339,21 @@ impl Job {
             caches: CacheScopes {
                 own: event.git_ref.clone(),
                 others: base.into_iter().chain(default.map(branch)).collect(),
+                layout: self.layout(),
                 mode: CacheMode::of(self.run.given("ACTIONS_CACHE_MODE").unwrap_or_default()),
             },
             subject: self.toolkit.identifies.then(|| self.subject()),
         }
+    }
+
+    /// Of a job's folders on this machine: the way from its workspace to the user's home. In containers it is as on GitHub.
+    fn layout(&self) -> String {
+        if self.boxed().is_some() {
+            return String::new();
+        }
+        let home = self.run.options.host_env.get(OsStr::new("HOME"));
+        let home = home.map_or_else(PathBuf::new, PathBuf::from);
+        way(&self.directories.workspace, &home)
     }
 
     /// What tokens of identity say of this job (SPEC P-81, as documented).
@@ -404,6 +431,19 @@ impl Job {
     }
 }
 
+/// The way from one folder to another, both absolute.
+fn way(from: &Path, to: &Path) -> String {
+    let common = from
+        .components()
+        .zip(to.components())
+        .take_while(|(one, other)| one == other)
+        .count();
+    let up = from.components().skip(common).map(|_| OsStr::new(".."));
+    let down = to.components().skip(common).map(Component::as_os_str);
+    let parts: PathBuf = up.chain(down).collect();
+    parts.display().to_string()
+}
+
 /// Lets the server listen there; gives the address.
 fn open(server: &Server, listener: TcpListener) -> std::io::Result<SocketAddr> {
     let address = listener.local_addr()?;
@@ -415,9 +455,8 @@ fn open(server: &Server, listener: TcpListener) -> std::io::Result<SocketAddr> {
 pub(super) fn spare_proxies(env: &mut Vec<(OsString, OsString)>, variables: &[(String, String)]) {
     let Some(host) = variables
         .iter()
-        .find(|(name, _)| name == "ACTIONS_RESULTS_URL")
-        .and_then(|(_, url)| url.strip_prefix("http://")?.rsplit_once(':'))
-        .map(|(host, _)| host)
+        .find(|(name, _)| name == "ACTIONS_RESULTS_URL" || name == "ACTIONS_ID_TOKEN_REQUEST_URL")
+        .and_then(|(_, url)| url.strip_prefix("http://")?.split(['/', ':']).next())
     else {
         return;
     };
@@ -459,6 +498,14 @@ mod tests {
         env.iter()
             .map(|(name, value)| format!("{}={}", name.display(), value.display()))
             .collect()
+    }
+
+    #[test]
+    fn runs_of_one_kind_have_one_layout() {
+        let to_home = |from: &str| way(Path::new(from), Path::new("/home/me"));
+        assert_eq!(to_home("/home/me/.cache/1/app"), "../../..");
+        assert_eq!(to_home("/home/me/.cache/2/app"), "../../..");
+        assert_eq!(to_home("/srv/app"), "../../home/me");
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub struct CacheScopes {
     pub own: String,
     /// The base of a pull request, the default branch.
     pub others: Vec<String>,
+    /// Where the job's folders lie to each other: clients pack paths relative to the workspace, so what was packed in another
+    /// layout would be unpacked somewhere else. Empty: GitHub's own.
+    pub layout: String,
     pub mode: CacheMode,
 }
 
@@ -175,6 +178,7 @@ pub mod tests {
             caches: CacheScopes {
                 own: "refs/heads/feature".to_owned(),
                 others: vec!["refs/heads/main".to_owned()],
+                layout: String::new(),
                 mode: CacheMode::Any,
             },
             subject: None,

@@ -47,8 +47,9 @@ impl Inbox {
     /// A blob of at most so many bytes.
     pub fn receive(&self, most: u64) -> io::Result<Incoming> {
         let folder = self.room()?;
+        // Not held open: an old client sends thousands of files at once.
+        create(&folder.join(DATA))?;
         Ok(Incoming {
-            data: Arc::new(create(&folder.join(DATA))?),
             folder,
             most,
             state: Mutex::default(),
@@ -109,7 +110,6 @@ fn create(path: &Path) -> io::Result<File> {
 #[derive(Debug)]
 pub struct Incoming {
     folder: PathBuf,
-    data: Arc<File>,
     most: u64,
     state: Mutex<State>,
 }
@@ -121,6 +121,10 @@ struct State {
     taken: HashSet<u64>,
     blocks: HashMap<Vec<u8>, Block>,
     spilled: u64,
+    /// Who is writing now.
+    writers: usize,
+    /// The blob itself is somebody else's by now: nothing is written to it any more.
+    sealed: bool,
     done: Option<Content>,
     content_type: Option<String>,
 }
@@ -141,12 +145,19 @@ enum Place {
     Own(PathBuf),
 }
 
-/// Where a block is written.
+/// Where a block is written, as long as it is.
 #[derive(Debug)]
-pub struct Slot {
+struct Slot<'i> {
+    incoming: &'i Incoming,
     file: Arc<File>,
     at: u64,
     place: Place,
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.incoming.state().writers -= 1;
+    }
 }
 
 /// A blob that is whole.
@@ -186,10 +197,13 @@ impl Incoming {
     /// Takes the bytes from this place on (SPEC P-30); all of them count.
     pub async fn take_range(&self, at: u64, length: u64, body: Body) -> Result<(), Fault> {
         self.room_for(at.saturating_add(length))?;
-        let slot = Slot {
-            file: Arc::clone(&self.data),
-            at,
-            place: Place::Data(at),
+        let slot = {
+            let mut state = self.state();
+            if state.sealed {
+                let text = "the blob is whole already";
+                return Err(Fault::new(Code::FailedPrecondition, text));
+            }
+            self.opened(&mut state, &self.folder.join(DATA), at, Place::Data(at))?
         };
         self.fill(&at.to_be_bytes(), slot, Some(length), body).await
     }
@@ -197,13 +211,13 @@ impl Incoming {
     async fn fill(
         &self,
         id: &[u8],
-        slot: Slot,
+        slot: Slot<'_>,
         length: Option<u64>,
         body: Body,
     ) -> Result<(), Fault> {
         let received: u64 = self.state().blocks.values().map(|block| block.length).sum();
         let most = length.unwrap_or(self.most.saturating_sub(received));
-        let (written, digest) = pour(body, slot.file, slot.at, most).await?;
+        let (written, digest) = pour(body, Arc::clone(&slot.file), slot.at, most).await?;
         if length.is_some_and(|length| length != written) {
             let text = format!(
                 "{written} bytes came where {} were announced",
@@ -212,7 +226,7 @@ impl Incoming {
             return Err(Fault::new(Code::Malformed, text));
         }
         let block = Block {
-            place: slot.place,
+            place: slot.place.clone(),
             length: written,
             digest,
         };
@@ -233,7 +247,7 @@ impl Incoming {
                 ),
             ));
         }
-        let free = rustix::fs::fstatvfs(&self.data)
+        let free = rustix::fs::statvfs(&self.folder)
             .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
         if free < SPARE {
             return Err(Fault::new(
@@ -248,7 +262,7 @@ impl Incoming {
     }
 
     /// Where a block with this number in its name and of this length goes.
-    fn slot(&self, number: Option<u64>, length: Option<u64>) -> Result<Slot, Fault> {
+    fn slot(&self, number: Option<u64>, length: Option<u64>) -> Result<Slot<'_>, Fault> {
         let mut state = self.state();
         let length_here = length.unwrap_or(0);
         let sent: u64 = state.blocks.values().map(|block| block.length).sum();
@@ -260,22 +274,34 @@ impl Incoming {
             let at = number.checked_mul(state.stride);
             let at = at.filter(|at| at.saturating_add(length) <= self.most);
             if let Some(at) = at
+                && !state.sealed
                 && length <= state.stride
                 && state.taken.insert(number)
             {
-                return Ok(Slot {
-                    file: Arc::clone(&self.data),
-                    at,
-                    place: Place::Data(at),
-                });
+                let path = self.folder.join(DATA);
+                return self.opened(&mut state, &path, at, Place::Data(at));
             }
         }
         state.spilled += 1;
         let path = self.folder.join(format!("block-{}", state.spilled));
+        create(&path)?;
+        self.opened(&mut state, &path, 0, Place::Own(path.clone()))
+    }
+
+    fn opened(
+        &self,
+        state: &mut State,
+        path: &Path,
+        at: u64,
+        place: Place,
+    ) -> Result<Slot<'_>, Fault> {
+        let file = File::options().write(true).open(path)?;
+        state.writers += 1;
         Ok(Slot {
-            file: Arc::new(create(&path)?),
-            at: 0,
-            place: Place::Own(path),
+            incoming: self,
+            file: Arc::new(file),
+            at,
+            place,
         })
     }
 
@@ -294,9 +320,17 @@ impl Incoming {
             end = end.saturating_add(block.length);
         }
         self.room_for(end)?;
-        let path = if lies_in_order {
-            self.data.set_len(end)?;
-            self.folder.join(DATA)
+        let is_free = {
+            let mut state = self.state();
+            let is_free = lies_in_order && state.writers == 0 && !state.sealed;
+            state.sealed |= is_free;
+            is_free
+        };
+        // What somebody still writes to, or has taken away, is copied.
+        let path = if is_free {
+            let path = self.folder.join(DATA);
+            File::options().write(true).open(&path)?.set_len(end)?;
+            path
         } else {
             self.copied(&blocks)?
         };
@@ -304,6 +338,8 @@ impl Incoming {
             [only] => only.digest,
             all => {
                 let mut digest = Sha256::new();
+                // Of no content that is one block.
+                digest.update(format!("{} blocks\n", all.len()));
                 for block in all {
                     digest.update(block.digest);
                 }
@@ -315,7 +351,11 @@ impl Incoming {
             size: end,
             digest: hex::encode(digest),
         };
-        self.state().done = Some(content.clone());
+        let mut state = self.state();
+        // What the list does not name is gone, as on Azure.
+        let named: HashSet<&Vec<u8>> = ids.iter().collect();
+        state.blocks.retain(|id, _| named.contains(id));
+        state.done = Some(content.clone());
         Ok(content)
     }
 
@@ -340,7 +380,18 @@ impl Incoming {
             let text = format!("{end} bytes were sent where {size} are to be kept");
             return Err(Fault::invalid(text));
         }
-        self.assemble(&ids)
+        let content = Content {
+            // Ranges may have been sent twice: what counts is what is there.
+            digest: digest_of(&self.assemble(&ids)?.path)?,
+            ..self.assembled()?
+        };
+        self.state().done = Some(content.clone());
+        Ok(content)
+    }
+
+    fn assembled(&self) -> Result<Content, Fault> {
+        self.content()
+            .ok_or_else(|| Fault::new(Code::FailedPrecondition, "the blob is not whole"))
     }
 
     /// Blocks that lie elsewhere, in one new file.
@@ -369,6 +420,19 @@ impl Drop for Incoming {
     fn drop(&mut self) {
         // The inbox goes later, and what is left with it.
         drop(fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// SHA-256 of a file.
+fn digest_of(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut digest = Sha256::new();
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hex::encode(digest.finalize())),
+            length => digest.update(&piece[..length]),
+        }
     }
 }
 
@@ -496,6 +560,34 @@ mod tests {
         let (text, content) = assembled(&incoming, &["x00000"]).unwrap();
         assert_eq!(text, "one-");
         assert_eq!(content.digest, hex::encode(Sha256::digest(b"one-")));
+        // What a list leaves out is gone.
+        assert!(assembled(&incoming, &["x00000", "odd"]).is_err());
+    }
+
+    #[test]
+    fn nobody_writes_to_a_blob_that_was_given_away() {
+        let (_folder, inbox) = inbox();
+        let incoming = inbox.receive(100).unwrap();
+        sent(&incoming, &[("x00000", "one-"), ("x00001", "two-")]);
+        // One block is still on its way.
+        let late = incoming.slot(Some(2), Some(4)).unwrap();
+        let (text, content) = assembled(&incoming, &["x00000", "x00001"]).unwrap();
+        assert_eq!(text, "one-two-");
+        late.file.write_all_at(b"late", late.at).unwrap();
+        drop(late);
+        assert_eq!(fs::read_to_string(&content.path).unwrap(), "one-two-");
+        // Afterwards blocks lie elsewhere, and a range is refused.
+        let (_, content) = assembled(&incoming, &["x00000"]).unwrap();
+        let taken = incoming.slot(Some(3), Some(4)).unwrap();
+        assert!(matches!(taken.place, Place::Own(_)));
+        drop(taken);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let range = incoming.take_range(0, 1, Body::from("x"));
+        let refused = runtime.block_on(range).unwrap_err();
+        assert_eq!(refused.code, Code::FailedPrecondition);
+        assert_eq!(fs::read_to_string(&content.path).unwrap(), "one-");
     }
 
     #[test]

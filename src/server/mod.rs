@@ -92,8 +92,13 @@ impl Shared {
         };
         match host.filter(is_host) {
             Some(host) => format!("http://{host}"),
-            None => format!("http://{}", self.address),
+            None => self.own_base(),
         }
+    }
+
+    /// This server as it calls itself, whatever a client says.
+    fn own_base(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     fn issuer(&self) -> Result<&Issuer, Fault> {
@@ -154,11 +159,16 @@ impl Server {
             runtime: Some(runtime),
         };
         server.listen(listener)?;
-        if let Some(address) = server.shared.oidc.as_ref().and_then(|oidc| oidc.listen) {
-            server.listen(TcpListener::bind(address)?)?;
-        }
         server.tidy();
         Ok(server)
+    }
+
+    /// Serves at the issuer's own address, where that is one of this machine.
+    pub fn listen_as_issuer(&self) -> io::Result<()> {
+        match self.shared.oidc.as_ref().and_then(|oidc| oidc.listen) {
+            Some(address) => self.listen(TcpListener::bind(address)?),
+            None => Ok(()),
+        }
     }
 
     /// Removes, beside everything else, what is too old.

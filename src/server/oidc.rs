@@ -171,7 +171,7 @@ pub(super) async fn token(
     headers: HeaderMap,
     Query(wish): Query<Wish>,
 ) -> Response {
-    let base = shared.base(&headers);
+    let base = shared.own_base();
     let made = async {
         let grant = shared.grants.of(&headers)?;
         let Some(subject) = grant.subject.clone() else {
@@ -194,11 +194,8 @@ pub(super) async fn token(
 }
 
 /// `GET /.well-known/openid-configuration`
-pub(super) async fn configuration(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-) -> Response {
-    let base = shared.base(&headers);
+pub(super) async fn configuration(State(shared): State<Arc<Shared>>) -> Response {
+    let base = shared.own_base();
     let made = blocking(move || Ok(shared.issuer()?.configuration(&base))).await;
     made.map_or_else(|fault| fault.rest(), |json| Json(json).into_response())
 }

@@ -29,6 +29,11 @@ pub fn trials() -> Vec<Trial> {
         trial("caches: keys have limits (P-23)", &[], keys),
         trial("caches: modes deny (P-25)", &[], modes),
         trial("caches: the older protocol (P-30)", &[], older),
+        trial(
+            "caches: what breaks off harms nobody else",
+            &[],
+            broken_ranges,
+        ),
         trial("caches: protobuf", &[], protobuf),
         trial("caches: none are served where they are off", &[], off),
         trial(
@@ -64,6 +69,14 @@ fn scopes() {
     });
     assert_eq!(content(&pull, "only").unwrap(), b"x");
     assert!(pull.save("pull", b"y"));
+    // What was packed where folders lie otherwise would be unpacked somewhere else.
+    let elsewhere = desk.job_with("5", "main", |grant| {
+        "../..".clone_into(&mut grant.caches.layout);
+    });
+    assert_eq!(content(&elsewhere, "k"), None);
+    assert!(elsewhere.save("k", b"elsewhere"));
+    assert_eq!(content(&elsewhere, "k").unwrap(), b"elsewhere");
+    assert_eq!(content(&main, "k").unwrap(), b"of main");
     assert_eq!(content(&feature, "pull"), None);
 }
 
@@ -154,7 +167,14 @@ fn modes() {
         with(mode).twirp(CACHES, "CreateCacheEntry", &request)
     };
     assert_eq!(read(CacheMode::Read).status, 200);
-    write(CacheMode::Read).refused(403, "permission_denied");
+    let denied = write(CacheMode::Read).ok().json();
+    assert_eq!(denied["ok"], false);
+    assert!(
+        denied["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("cache write denied:")
+    );
     assert_eq!(write(CacheMode::WriteOnly).status, 200);
     for mode in [CacheMode::None, CacheMode::WriteOnly] {
         let denied = read(mode);
@@ -168,6 +188,48 @@ fn modes() {
     }
 }
 
+fn broken_ranges() {
+    let desk = Desk::new();
+    let job = desk.job("1", "main");
+    let made = job.ask(
+        "POST",
+        "/_apis/artifactcache/caches",
+        &json!({"key": "k", "version": "v"}),
+    );
+    let at = format!(
+        "/_apis/artifactcache/caches/{}",
+        made.ok().json()["cacheId"]
+    );
+    let bearer = format!("Bearer {}", job.token);
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-range", "bytes 0-3/*"),
+    ];
+    for content in [b"aaaa", b"bbbb"] {
+        assert_eq!(job.send("PATCH", &at, &headers, content).status, 204);
+    }
+    // A third attempt that breaks off in the middle.
+    let host = job.base.trim_start_matches("http://");
+    let mut broken = std::net::TcpStream::connect(host).unwrap();
+    let request = format!(
+        "PATCH {at} HTTP/1.1\r\nhost: {host}\r\nauthorization: {bearer}\r\ncontent-range: bytes 0-3/*\r\ncontent-length: 4\r\n\r\ncc"
+    );
+    std::io::Write::write_all(&mut broken, request.as_bytes()).unwrap();
+    broken.shutdown(std::net::Shutdown::Write).unwrap();
+    std::io::Read::read_to_end(&mut broken, &mut Vec::new()).unwrap();
+    assert_eq!(job.ask("POST", &at, &json!({"size": 4})).status, 204);
+    let kept = job.restore(&["k"]).unwrap().1;
+    // Nobody else who saves what was announced gets what came.
+    for content in [b"aaaa", b"bbbb"] {
+        let key = String::from_utf8(content.to_vec()).unwrap();
+        assert!(job.save(&key, content));
+        assert_eq!(job.restore(&[&key]).unwrap().1, content);
+    }
+    assert_eq!(job.restore(&["k"]).unwrap().1, kept);
+    let late = job.send("PATCH", &at, &headers, b"dddd").status;
+    assert_eq!(late, 404);
+}
+
 fn older() {
     let desk = Desk::new();
     let job = desk.job("1", "main");
@@ -178,7 +240,8 @@ fn older() {
     let made = job.ask("POST", &at("caches"), &request);
     assert_eq!(made.status, 201);
     let id = made.json()["cacheId"].to_string();
-    assert_eq!(job.ask("POST", &at("caches"), &request).status, 409);
+    let second = desk.job("2", "main");
+    assert_eq!(second.ask("POST", &at("caches"), &request).status, 409);
     let bearer = format!("Bearer {}", job.token);
     let patch = |range: &str, content: &[u8]| {
         let headers = [

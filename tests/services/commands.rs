@@ -355,8 +355,7 @@ fn given() {
     );
     assert!(!shown.iter().any(|line| line.contains("V2")), "{shown:?}");
     let lrun = with_parcel(&workflow()).args(["push", "--env=ACTIONS_CACHE_MODE=read"]);
-    let ended = lrun.run();
-    assert_eq!(ended.code, Some(1), "{ended}");
+    let ended = green(&lrun);
     assert!(ended.stdout.contains("cache write denied"), "{ended}");
 }
 

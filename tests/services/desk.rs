@@ -72,6 +72,7 @@ pub fn admit(server: &Server, run: &str, branch: &str, change: impl FnOnce(&mut 
         caches: CacheScopes {
             own: format!("refs/heads/{branch}"),
             others: vec!["refs/heads/main".to_owned()],
+            layout: String::new(),
             mode: CacheMode::Any,
         },
         subject: None,

@@ -28,6 +28,7 @@ use super::super::number;
 use super::super::signed::encoded;
 use super::service::{Coming, Pending};
 use super::store::{self, Artifact, Form};
+use super::unzip::{MOST_PACKED, room};
 use super::{check_name, check_path};
 
 /// Files of one artifact.
@@ -170,6 +171,26 @@ fn part(
     {
         return Ok(Arc::clone(part));
     }
+    let is_folder = |other: &str| {
+        other
+            .strip_prefix(path)
+            .is_some_and(|it| it.starts_with('/'))
+    };
+    let below = files.0.range(format!("{path}/")..).next();
+    let above = path.match_indices('/').map(|(at, _)| &path[..at]);
+    let clash = below
+        .map(|(other, _)| other.as_str())
+        .filter(|other| is_folder(other))
+        .or_else(|| {
+            above
+                .into_iter()
+                .find(|folder| files.0.contains_key(*folder))
+        });
+    if let Some(other) = clash {
+        return Err(Fault::invalid(format!(
+            "{path:?} and {other:?} can not both be files of one artifact"
+        )));
+    }
     if files.0.len() >= MOST_FILES {
         return Err(Fault::new(
             Code::TooLarge,
@@ -227,6 +248,14 @@ fn finished(shared: &Shared, grant: &Grant, name: &str) -> Result<u64, Fault> {
     let artifacts = &shared.artifacts;
     let key = (grant.run.clone(), name.to_owned());
     let pending = artifacts.pending().remove(&key);
+    if pending.is_none() {
+        // A client that missed the answer asks again.
+        let known = artifacts.find(&grant.run, name).ok();
+        let same = known.filter(|it| it.job_backend_id == grant.job && it.form == Form::Folder);
+        if let Some(same) = same {
+            return Ok(same.size);
+        }
+    }
     let Some(Pending {
         content: Coming::Files(files),
         expires,
@@ -273,6 +302,14 @@ fn finished(shared: &Shared, grant: &Grant, name: &str) -> Result<u64, Fault> {
 
 /// Unpacks no more than was announced.
 fn unpack(packed: &FilePath, place: &FilePath, length: u64) -> Result<u64, Fault> {
+    let most = fs::metadata(packed)?.len().saturating_mul(MOST_PACKED);
+    if length > most {
+        return Err(Fault::invalid(format!(
+            "a file says that it unpacks to {length} bytes, more than it can hold"
+        )));
+    }
+    room(place.parent().unwrap_or(place), length)
+        .map_err(|error| Fault::new(Code::TooLarge, error.to_string()))?;
     let packed = flate2::read::MultiGzDecoder::new(File::open(packed)?);
     let mut file = File::options().write(true).create_new(true).open(place)?;
     let written = io::copy(&mut packed.take(length.saturating_add(1)), &mut file)

@@ -355,6 +355,10 @@ impl Artifacts {
         let opened = self.opened()?;
         let mut pending = self.pending();
         let key = (grant.run.clone(), name.to_owned());
+        // What the job itself began and did not end, it begins anew.
+        if pending.get(&key).is_some_and(|it| it.job == grant.job) {
+            pending.remove(&key);
+        }
         let here = self.of_run(&grant.run);
         if pending.contains_key(&key) || here.iter().any(|artifact| artifact.name == name) {
             return Err(Fault::new(
@@ -372,7 +376,8 @@ impl Artifacts {
             return Err(Fault::new(Code::FailedPrecondition, text));
         }
         let (coming, given) = make(&opened)?;
-        let retention = self.retention.map(|retention| Timestamp::now() + retention);
+        let until = |retention| Timestamp::now().checked_add(retention).ok();
+        let retention = self.retention.and_then(until);
         let begun = Pending {
             job: grant.job.clone(),
             content: coming,

@@ -177,6 +177,8 @@ impl RunFolder {
 
     /// Removes what is over, and a run that has nothing left and is not at work.
     fn clear(&self, now: Timestamp) {
+        // Where nobody can tell, somebody is. Asked first: nobody begins in it again, so nothing comes after the answer.
+        let is_at_work = sweep_in(&self.incoming()).unwrap_or(true);
         let entries = fs::read_dir(self.path.join(ARTIFACTS)).into_iter();
         let mut left = 0;
         for entry in entries.flatten().flatten() {
@@ -188,8 +190,6 @@ impl RunFolder {
                 _ => left += 1,
             }
         }
-        // Where nobody can tell, somebody is.
-        let is_at_work = sweep_in(&self.incoming()).unwrap_or(true);
         if left == 0 && !is_at_work && self.holds_only_artifacts() {
             drop(fs::remove_dir_all(&self.path));
         }

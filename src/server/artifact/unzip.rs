@@ -10,7 +10,7 @@ use super::legacy::walk;
 use super::store::{Artifact, Form};
 
 /// Deflate packs no more than 1032 bytes into one (zlib.net, "Maximum Expansion Factor").
-const MOST_PACKED: u64 = 1032;
+pub(super) const MOST_PACKED: u64 = 1032;
 
 /// Why an artifact is not taken apart.
 #[derive(Debug, thiserror::Error)]
@@ -227,7 +227,7 @@ fn take_out(archive: &mut ZipArchive<File>, entry: &Entry, path: &Path) -> Resul
     Ok(())
 }
 
-fn room(folder: &Path, needed: u64) -> Result<(), UnzipError> {
+pub(super) fn room(folder: &Path, needed: u64) -> Result<(), UnzipError> {
     let free = rustix::fs::statvfs(folder)
         .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
     if needed > free {

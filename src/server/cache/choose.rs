@@ -10,6 +10,8 @@ pub struct Wanted<'a> {
     /// The key, then the restore keys.
     pub keys: &'a [String],
     pub version: &'a str,
+    /// Of the job's folders.
+    pub layout: &'a str,
 }
 
 /// Scope by scope: the key itself, what begins with it, then each restore key alike, the newest first.
@@ -17,7 +19,11 @@ pub fn choose<'e>(entries: &'e [Entry], wanted: &Wanted<'_>) -> Option<&'e Entry
     wanted.scopes.iter().find_map(|scope| {
         let fitting: Vec<&Entry> = entries
             .iter()
-            .filter(|entry| entry.scope == **scope && entry.version == wanted.version)
+            .filter(|entry| {
+                entry.scope == **scope
+                    && entry.version == wanted.version
+                    && entry.layout == wanted.layout
+            })
             .collect();
         wanted.keys.iter().find_map(|key| {
             let exact = fitting.iter().find(|entry| entry.key == *key);
@@ -42,6 +48,7 @@ mod tests {
             scopes,
             keys: &keys,
             version: "v",
+            layout: "",
         };
         choose(entries, &wanted).map(|entry| entry.id)
     }

@@ -41,6 +41,7 @@ struct Pending {
     scope: String,
     key: String,
     version: String,
+    layout: String,
     incoming: Arc<Incoming>,
 }
 
@@ -99,25 +100,38 @@ impl Caches {
         }
         let scope = &grant.caches.own;
         let mut pending = self.pending();
-        let is_pending = pending.values().any(|it| {
+        let is_same = |it: &Pending| {
             (it.scope.as_str(), it.key.as_str(), it.version.as_str())
                 == (scope.as_str(), key, version)
-        });
+                && it.layout == grant.caches.layout
+        };
+        // A client that missed the answer asks again.
+        pending.retain(|_, it| it.job != grant.job || !is_same(it));
+        let is_pending = pending.values().any(is_same);
         if is_pending {
             return Ok(Err(format!("another job is saving {key:?} right now")));
         }
-        if self.store.has(&self.project, scope, key, version) {
+        let new = New {
+            id: number::unique(),
+            project: &self.project,
+            scope,
+            key,
+            version,
+            layout: &grant.caches.layout,
+        };
+        if self.store.has(&new) {
             return Ok(Err(format!(
                 "{key:?} exists already, and entries never change"
             )));
         }
         let incoming = Arc::new(self.inbox()?.receive(self.most)?);
-        let id = number::unique();
+        let id = new.id;
         let begun = Pending {
             job: grant.job.clone(),
             scope: scope.clone(),
             key: key.to_owned(),
             version: version.to_owned(),
+            layout: grant.caches.layout.clone(),
             incoming: Arc::clone(&incoming),
         };
         pending.insert(id, begun);
@@ -158,6 +172,7 @@ impl Caches {
             scope: &pending.scope,
             key: &pending.key,
             version: &pending.version,
+            layout: &pending.layout,
         };
         Ok(if self.store.publish(&new, &content)? {
             Saved::Entry(id)
@@ -180,7 +195,8 @@ impl Caches {
 
     /// What a client that missed the answer asks again: the entry is there.
     fn ended(&self, grant: &Grant, fits: impl Fn(&Entry) -> bool) -> Option<u64> {
-        let own = |entry: &Entry| entry.scope == grant.caches.own;
+        let caches = &grant.caches;
+        let own = |entry: &Entry| entry.scope == caches.own && entry.layout == caches.layout;
         let mut all = self.store.entries(&self.project).into_iter();
         all.find(|entry| own(entry) && fits(entry))
             .map(|entry| entry.id)
@@ -204,6 +220,7 @@ impl Caches {
             scopes: &scopes,
             keys,
             version,
+            layout: &grant.caches.layout,
         };
         loop {
             let entries = self.store.entries(&self.project);

@@ -9,6 +9,8 @@ pub enum Difference {
     None,
     /// The same key with another version: other paths, or another compression.
     Version,
+    /// The same key, saved by a job whose folders lie otherwise.
+    Layout,
     /// The same key, saved by a ref whose entries this one does not see.
     Scope,
     /// Another key; equal up to this byte.
@@ -24,12 +26,12 @@ pub struct Near<'e> {
     pub visible: bool,
 }
 
-/// The nearest entries, at most so many, the nearest first.
+/// The nearest entries, at most so many, the nearest first. `version`: with the layout, where they are known.
 pub fn nearest<'e>(
     entries: &'e [Entry],
     scopes: &[&str],
     key: &str,
-    version: Option<&str>,
+    version: Option<(&str, &str)>,
     most: usize,
 ) -> Vec<Near<'e>> {
     let mut all: Vec<(u8, usize, Near<'e>)> = entries
@@ -39,7 +41,7 @@ pub fn nearest<'e>(
             let difference = difference(entry, visible, key, version);
             let (rank, common) = match difference {
                 Difference::None => (0, 0),
-                Difference::Version => (1, 0),
+                Difference::Version | Difference::Layout => (1, 0),
                 Difference::Scope => (2, 0),
                 Difference::Key { common } => (3, common),
             };
@@ -64,7 +66,12 @@ pub fn nearest<'e>(
         .collect()
 }
 
-fn difference(entry: &Entry, visible: bool, key: &str, version: Option<&str>) -> Difference {
+fn difference(
+    entry: &Entry,
+    visible: bool,
+    key: &str,
+    version: Option<(&str, &str)>,
+) -> Difference {
     if entry.key != key {
         let pairs = entry.key.char_indices().zip(key.chars());
         let differs = pairs.into_iter().find(|((_, own), other)| own != other);
@@ -75,7 +82,8 @@ fn difference(entry: &Entry, visible: bool, key: &str, version: Option<&str>) ->
         return Difference::Scope;
     }
     match version {
-        Some(version) if version != entry.version => Difference::Version,
+        Some((version, _)) if version != entry.version => Difference::Version,
+        Some((_, layout)) if layout != entry.layout => Difference::Layout,
         _ => Difference::None,
     }
 }
@@ -85,7 +93,7 @@ mod tests {
     use super::super::store::tests::entry;
     use super::*;
 
-    fn found(key: &str, version: Option<&str>) -> Vec<(u64, Difference)> {
+    fn found(key: &str, version: Option<(&str, &str)>) -> Vec<(u64, Difference)> {
         let all = [
             entry(1, "main", "npm-linux-abc", "v"),
             entry(2, "other", "npm-linux-abd", "v"),
@@ -102,8 +110,12 @@ mod tests {
     fn the_nearest_come_first_with_what_differs() {
         assert_eq!(found("npm-linux-abc", None), [(1, Difference::None)]);
         assert_eq!(
-            found("npm-linux-abc", Some("w")),
+            found("npm-linux-abc", Some(("w", ""))),
             [(1, Difference::Version)]
+        );
+        assert_eq!(
+            found("npm-linux-abc", Some(("v", "../.."))),
+            [(1, Difference::Layout)]
         );
         assert_eq!(found("npm-linux-abd", None), [(2, Difference::Scope)]);
         assert_eq!(

@@ -123,7 +123,17 @@ pub async fn call(
 }
 
 fn create(shared: &Shared, grant: &Grant, base: &str, request: &Create) -> Result<Created, Fault> {
-    let begun = of(shared)?.begin(grant, &request.key, &request.version, None)?;
+    let begun = of(shared)?.begin(grant, &request.key, &request.version, None);
+    let begun = match begun {
+        // Clients look for it in the answer.
+        Err(fault) if fault.code == Code::PermissionDenied => {
+            return Ok(Created {
+                message: fault.message,
+                ..Created::default()
+            });
+        }
+        other => other?,
+    };
     Ok(match begun {
         Ok((_, incoming)) => Created {
             ok: true,

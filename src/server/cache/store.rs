@@ -30,6 +30,9 @@ pub struct Entry {
     pub scope: String,
     pub key: String,
     pub version: String,
+    /// Of the folders of the job that saved it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub layout: String,
     pub size: u64,
     /// The name of its content.
     pub blob: String,
@@ -49,6 +52,7 @@ pub struct New<'a> {
     pub scope: &'a str,
     pub key: &'a str,
     pub version: &'a str,
+    pub layout: &'a str,
 }
 
 /// A look-up whose key found nothing; perhaps a restore key did.
@@ -61,6 +65,8 @@ pub struct Miss {
     pub scopes: Vec<String>,
     pub keys: Vec<String>,
     pub version: String,
+    #[serde(default)]
+    pub layout: String,
 }
 
 /// How much is kept, and how long.
@@ -111,19 +117,19 @@ impl Store {
         self.folder.join("entries").join(encoded(project))
     }
 
-    fn place(&self, project: &str, scope: &str, key: &str, version: &str) -> PathBuf {
+    fn place(&self, new: &New<'_>) -> PathBuf {
         let mut digest = Sha256::new();
-        for part in [scope, key, version] {
+        for part in [new.scope, new.key, new.version, new.layout] {
             digest.update(part.as_bytes());
             digest.update([0]);
         }
         let name = hex::encode(&digest.finalize()[..16]);
-        self.entries_folder(project).join(format!("{name}.json"))
+        self.entries_folder(new.project)
+            .join(format!("{name}.json"))
     }
 
-    pub fn has(&self, project: &str, scope: &str, key: &str, version: &str) -> bool {
-        let place = self.place(project, scope, key, version);
-        read(&place).is_some_and(|entry| self.is_whole(&entry))
+    pub fn has(&self, new: &New<'_>) -> bool {
+        read(&self.place(new)).is_some_and(|entry| self.is_whole(&entry))
     }
 
     /// The entries of one project.
@@ -167,7 +173,7 @@ impl Store {
 
     /// Makes an entry visible and takes its content; false where there is one already.
     pub fn publish(&self, new: &New<'_>, content: &Content) -> io::Result<bool> {
-        let place = self.place(new.project, new.scope, new.key, new.version);
+        let place = self.place(new);
         let _turn = self.turn()?;
         if let Some(there) = read(&place) {
             if self.is_whole(&there) {
@@ -181,6 +187,7 @@ impl Store {
             scope: new.scope.to_owned(),
             key: new.key.to_owned(),
             version: new.version.to_owned(),
+            layout: new.layout.to_owned(),
             size: content.size,
             blob: format!("{}-{}", content.digest, content.size),
             created: Timestamp::now(),
@@ -197,7 +204,8 @@ impl Store {
         let mut file = tempfile::NamedTempFile::new_in(&folder)?;
         file.write_all(serde_json::to_string_pretty(&entry)?.as_bytes())?;
         file.persist_noclobber(&place)?;
-        self.evict_in_turn(Some(&entry))?;
+        // The entry is there; what is too much goes with the next one.
+        drop(self.evict_in_turn(Some(&entry)));
         Ok(true)
     }
 
@@ -251,13 +259,16 @@ impl Store {
             let path = self.misses_file(project);
             let _turn = self.turn()?;
             let mut misses = self.misses(project);
-            misses.retain(|it| it.keys != wanted.keys || it.version != wanted.version);
+            misses.retain(|it| {
+                it.keys != wanted.keys || it.version != wanted.version || it.layout != wanted.layout
+            });
             misses.push(Miss {
                 time: Timestamp::now(),
                 found: found.map(str::to_owned),
                 scopes: wanted.scopes.iter().map(|it| (*it).to_owned()).collect(),
                 keys: wanted.keys.to_vec(),
                 version: wanted.version.to_owned(),
+                layout: wanted.layout.to_owned(),
             });
             let start = misses.len().saturating_sub(MISSES);
             if let Some(folder) = path.parent() {
@@ -322,7 +333,9 @@ fn superfluous(
     let is_spared = |entry: &Entry| spared.is_some_and(|spared| spared.id == entry.id);
     let is_old = |entry: &Entry| {
         limits.days.is_some_and(|days| {
-            entry.used < now - jiff::SignedDuration::from_hours(i64::from(days) * 24)
+            // More days than there are keep everything.
+            now.checked_sub(jiff::SignedDuration::from_hours(i64::from(days) * 24))
+                .is_ok_and(|start| entry.used < start)
         })
     };
     let (mut out, mut kept): (Vec<Entry>, Vec<Entry>) = all
@@ -351,6 +364,7 @@ pub mod tests {
             scope: scope.to_owned(),
             key: key.to_owned(),
             version: version.to_owned(),
+            layout: String::new(),
             size: 10,
             blob: format!("blob-{id}"),
             created: time,
@@ -383,6 +397,7 @@ pub mod tests {
             scope: "refs/heads/main",
             key,
             version: "v",
+            layout: "",
         }
     }
 
@@ -411,8 +426,11 @@ pub mod tests {
                 .publish(&new(3, "b"), &content(folder.path(), "same"))
                 .unwrap()
         );
-        assert!(store.has("octo/app", "refs/heads/main", "a", "v"));
-        assert!(!store.has("octo/app", "refs/heads/other", "a", "v"));
+        assert!(store.has(&new(0, "a")));
+        assert!(!store.has(&New {
+            layout: "elsewhere",
+            ..new(0, "a")
+        }));
         let all = store.all();
         assert_eq!((all.len(), total(&all)), (2, 4));
         assert_eq!(fs::read_dir(store.folder.join("blobs")).unwrap().count(), 1);
@@ -477,14 +495,14 @@ pub mod tests {
             .unwrap();
         let blob = store.blob(&store.all()[0]);
         fs::write(&blob, "wh").unwrap();
-        assert!(!store.has("octo/app", "refs/heads/main", "a", "v"));
+        assert!(!store.has(&new(0, "a")));
         // It can be saved again.
         assert!(
             store
                 .publish(&new(2, "a"), &content(folder.path(), "whole"))
                 .unwrap()
         );
-        assert!(store.has("octo/app", "refs/heads/main", "a", "v"));
+        assert!(store.has(&new(0, "a")));
     }
 
     #[test]
@@ -496,6 +514,7 @@ pub mod tests {
                 scopes: &["refs/heads/main"],
                 keys: &keys,
                 version: "v",
+                layout: "",
             };
             store.note_miss("octo/app", &wanted, None);
             store.note_miss("octo/app", &wanted, Some("k"));
