@@ -231,13 +231,22 @@ fn json_of(artifact: &Artifact, run: &RunFolder, with_files: bool) -> Result<Val
     Ok(value)
 }
 
-/// One artifact into the folder itself, several into folders of their names, as download-artifact does.
+/// One artifact into the folder itself, several into folders of their names, as download-artifact does; those of one name into
+/// folders of their workflows.
 fn extract(artifacts: &[Artifact], folder: &Path, json: bool) -> Result<String, CliError> {
     let mut text = String::new();
     let mut all = Vec::new();
     for artifact in artifacts {
+        let of_name = artifacts.iter().filter(|it| it.name == artifact.name);
         let place = match artifacts {
             [_] => folder.to_owned(),
+            // Of two workflows.
+            _ if of_name.count() > 1 => {
+                let workflow = Path::new(&artifact.workflow).file_stem();
+                folder
+                    .join(workflow.unwrap_or_default())
+                    .join(&artifact.name)
+            }
             _ => folder.join(&artifact.name),
         };
         let files = unzip::extract(artifact, &place).map_err(|error| {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::artifacts::when;
 use super::environment::Environment;
 use super::error::CliError;
-use super::list::aligned;
+use super::list::{aligned, plain};
 use super::near::nearest;
 use super::project;
 use super::settings::Settings;
@@ -283,7 +283,7 @@ fn explained(
         None => line(format!("{key}: seen from {}", scopes.join(" and "))),
     }
     if let Some(found) = miss.and_then(|miss| miss.found.as_ref()) {
-        line(format!("a restore key found {found} in its place"));
+        line(format!("a restore key found {} in its place", plain(found)));
     }
     if near.is_empty() {
         line(match entries {
@@ -297,7 +297,11 @@ fn explained(
         });
     }
     for near in near {
-        line(format!("  {} ({})", near.entry.key, near.entry.scope));
+        line(format!(
+            "  {} ({})",
+            plain(&near.entry.key),
+            near.entry.scope
+        ));
         line(format!("    {}", difference(near, key, miss)));
     }
     text
@@ -334,6 +338,9 @@ fn difference(near: &Near<'_>, key: &str, miss: Option<&Miss>) -> String {
             }
         ),
         Difference::Scope => format!("the same key, but {}", unseen()),
+        Difference::Beginning => {
+            "it begins like that: a look-up of this key would find it".to_owned()
+        }
         Difference::Key { common } => {
             let (same, own, other) = (&key[..common], &key[common..], &entry.key[common..]);
             let differs = format!("after {same:?} it has {other:?}, not {own:?}");

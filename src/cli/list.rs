@@ -86,8 +86,21 @@ fn text(entries: &[(&WorkflowOutline, &JobOutline)]) -> String {
     aligned(&rows, "")
 }
 
+/// Text as it may go to a terminal: what jobs name things is not for the terminal to act on.
+pub(super) fn plain(text: &str) -> String {
+    if text.chars().any(char::is_control) {
+        text.escape_debug().to_string()
+    } else {
+        text.to_owned()
+    }
+}
+
 /// Rows as columns, each as wide as its widest cell; the last cell of a row may run on. An empty cell is a dash.
 pub(super) fn aligned(rows: &[Vec<String>], indent: &str) -> String {
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| plain(cell)).collect())
+        .collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {
         let cells = rows
@@ -100,7 +113,7 @@ pub(super) fn aligned(rows: &[Vec<String>], indent: &str) -> String {
         .map(|column| width(column).unwrap_or_default().max(1))
         .collect();
     let mut out = String::new();
-    for row in rows {
+    for row in &rows {
         let mut line = indent.to_owned();
         for (cell, width) in row.iter().zip(&widths) {
             let cell = if cell.is_empty() { "-" } else { cell };

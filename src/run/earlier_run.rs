@@ -27,13 +27,18 @@ impl Job {
             .served
             .as_ref()
             .is_some_and(|served| served.repository.eq_ignore_ascii_case(ACTION));
-        let input = |name: &str| inputs.get(name).map_or("", |text| text.trim());
-        let (id, repository) = (input("run-id").to_owned(), input("repository").to_owned());
+        let input = |name: &str| inputs.get(name).map_or("", |text| text.trim()).to_owned();
+        let (id, repository) = (input("run-id"), input("repository"));
+        let has_token = !input("github-token").is_empty();
         let identity = &self.run.options.identity;
+        let is_own = repository.is_empty() || self.run.is_own_repository(&repository);
+        if is_download && is_own && id == identity.run_id {
+            // With a token it would ask GitHub for a run that GitHub does not know.
+            inputs.insert("github-token".to_owned(), String::new());
+        }
         if !is_download || id.is_empty() || id == identity.run_id {
             return Ok(());
         }
-        let is_own = repository.is_empty() || self.run.is_own_repository(&repository);
         if is_own && self.run.has_recorded(&id) {
             let Some((base, token)) = self.services(None).await else {
                 return Ok(());
@@ -50,7 +55,7 @@ impl Job {
         let asks = given
             .iter()
             .any(|name| name.eq_ignore_ascii_case("github-token"));
-        if asks && input("github-token").is_empty() {
+        if asks && !has_token {
             return Err(format!(
                 "the run {id} is none of lrun's (`lrun artifacts` lists those), and to ask GitHub for it takes a token: `github-token` is empty here\ngive one with -s GITHUB_TOKEN or --github-token gh"
             ));

@@ -58,7 +58,9 @@ pub(super) struct Toolkit {
 }
 
 /// Variables that `--env` may give in lrun's place (ACT-HABITS 7).
-const GIVEN: [&str; 6] = [
+const GIVEN: [&str; 8] = [
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
     "ACTIONS_RUNTIME_URL",
     "ACTIONS_RUNTIME_TOKEN",
     "ACTIONS_RESULTS_URL",
@@ -245,8 +247,8 @@ impl Job {
             set("ACTIONS_ID_TOKEN_REQUEST_URL", &url);
             set("ACTIONS_ID_TOKEN_REQUEST_TOKEN", &token);
         }
+        variables.retain(|(name, _)| self.run.given(name).is_none());
         if caller != Caller::Script {
-            variables.retain(|(name, _)| self.run.given(name).is_none());
             let given = GIVEN.iter().filter_map(|name| {
                 let value = self.run.given(name)?;
                 Some(((*name).to_owned(), value.to_owned()))
@@ -331,13 +333,19 @@ impl Job {
             .and_then(|repository| repository.get("default_branch"))
             .and_then(serde_json::Value::as_str);
         let base = (!event.base_ref.is_empty()).then(|| branch(&event.base_ref));
+        // Pull requests that are made up all have one number; on GitHub each branch's has its own.
+        let own = if event.head_ref.is_empty() {
+            event.git_ref.clone()
+        } else {
+            format!("{}:{}", event.git_ref, event.head_ref)
+        };
         Grant {
             run: self.invocation.backend_id.to_string(),
             job: uuid::Uuid::new_v4().to_string(),
             workflow: self.invocation.entry.to_string(),
             repository: self.run.options.identity.repository.clone(),
             caches: CacheScopes {
-                own: event.git_ref.clone(),
+                own,
                 others: base.into_iter().chain(default.map(branch)).collect(),
                 layout: self.layout(),
                 mode: CacheMode::of(self.run.given("ACTIONS_CACHE_MODE").unwrap_or_default()),
@@ -471,16 +479,22 @@ pub(super) fn spare_proxies(env: &mut Vec<(OsString, OsString)>, variables: &[(S
     {
         return;
     }
-    for spelling in ["no_proxy", "NO_PROXY"] {
-        let found = env.iter_mut().find(|(name, _)| name == spelling);
-        match found {
-            Some((_, value)) if value.is_empty() => *value = host.into(),
-            Some((_, value)) => {
-                value.push(",");
-                value.push(host);
-            }
-            None => env.push((spelling.into(), host.into())),
+    let spellings = ["no_proxy", "NO_PROXY"];
+    let of = |env: &[(OsString, OsString)], spelling: &str| {
+        let mut found = env.iter().filter(|(name, _)| name == spelling);
+        found.next().map(|(_, value)| value.clone())
+    };
+    let values = spellings.map(|spelling| of(env, spelling));
+    for (at, spelling) in spellings.into_iter().enumerate() {
+        // Whoever reads one spelling alone still finds what the other says.
+        let other = values[1 - at].clone();
+        let mut value = values[at].clone().or(other).unwrap_or_default();
+        if !value.is_empty() {
+            value.push(",");
         }
+        value.push(host);
+        env.retain(|(name, _)| name != spelling);
+        env.push((spelling.into(), value));
     }
 }
 
@@ -516,7 +530,7 @@ mod tests {
             [
                 "HTTP_PROXY=http://p",
                 "no_proxy=x,127.0.0.1",
-                "NO_PROXY=127.0.0.1"
+                "NO_PROXY=x,127.0.0.1"
             ]
         );
     }

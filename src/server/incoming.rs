@@ -196,7 +196,7 @@ impl Incoming {
 
     /// Takes the bytes from this place on (SPEC P-30); all of them count.
     pub async fn take_range(&self, at: u64, length: u64, body: Body) -> Result<(), Fault> {
-        self.room_for(at.saturating_add(length))?;
+        self.room_for(at.saturating_add(length), length)?;
         let slot = {
             let mut state = self.state();
             if state.sealed {
@@ -236,8 +236,8 @@ impl Incoming {
         Ok(())
     }
 
-    /// Whether a blob that reaches up to this byte is taken.
-    fn room_for(&self, end: u64) -> Result<(), Fault> {
+    /// Whether a blob that reaches up to this byte is taken, and so many more bytes find room.
+    fn room_for(&self, end: u64, more: u64) -> Result<(), Fault> {
         if end > self.most {
             return Err(Fault::new(
                 Code::TooLarge,
@@ -249,7 +249,7 @@ impl Incoming {
         }
         let free = rustix::fs::statvfs(&self.folder)
             .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
-        if free < SPARE {
+        if free < SPARE.saturating_add(more) {
             return Err(Fault::new(
                 Code::TooLarge,
                 format!(
@@ -266,7 +266,7 @@ impl Incoming {
         let mut state = self.state();
         let length_here = length.unwrap_or(0);
         let sent: u64 = state.blocks.values().map(|block| block.length).sum();
-        self.room_for(sent.saturating_add(length_here))?;
+        self.room_for(sent.saturating_add(length_here), length_here)?;
         if let (Some(number), Some(length)) = (number, length.filter(|length| *length > 0)) {
             if state.stride == 0 {
                 state.stride = length;
@@ -319,7 +319,7 @@ impl Incoming {
             lies_in_order &= block.place == Place::Data(end);
             end = end.saturating_add(block.length);
         }
-        self.room_for(end)?;
+        self.room_for(end, 0)?;
         let is_free = {
             let mut state = self.state();
             let is_free = lies_in_order && state.writers == 0 && !state.sealed;

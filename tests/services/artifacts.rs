@@ -405,7 +405,28 @@ fn old_clients() {
     assert_eq!(get("app/sub/b.txt"), b"abcdef");
     assert_eq!(get("app/packed"), [b'x'; 5000]);
     assert_eq!(get("app/empty"), b"");
-    // Newer clients can not have it, and are told why.
+    // A matrix fills one artifact, leg after leg.
+    let second = desk.job("run", "main");
+    let request = json!({"Type": "actions_storage", "Name": "app"});
+    second.ask("POST", artifacts, &request).ok();
+    let part = format!("{url}?itemPath=app%2Fsecond");
+    assert_eq!(put_part(&second, &part, "bytes 0-1/2", &[], b"2!"), 200);
+    second.ask("PATCH", &finish, &json!({"Size": 2})).ok();
+    second.ask("PATCH", &finish, &json!({"Size": 2})).ok();
+    let items = job
+        .ask("GET", &format!("{container}?itemPath=app"), &Value::Null)
+        .ok()
+        .json();
+    let items = items["value"].as_array().unwrap();
+    let find = |path: &str| items.iter().find(|it| it["path"] == path).unwrap();
+    let get = |path: &str| {
+        let location = find(path)["contentLocation"].as_str().unwrap();
+        job.ask("GET", location, &Value::Null).ok().body
+    };
+    assert_eq!(get("app/sub/b.txt"), b"abcdef");
+    assert_eq!(get("app/second"), b"2!");
+    // Newer clients do not see it, and are told why they can not have it.
+    assert!(job.listed().is_empty());
     job.artifact("GetSignedArtifactURL", json!({"name": "app"}))
         .refused(412, "failed_precondition");
 }

@@ -26,7 +26,7 @@ use super::super::grant::Grant;
 use super::super::incoming::Incoming;
 use super::super::number;
 use super::super::signed::encoded;
-use super::service::{Coming, Pending};
+use super::service::{Coming, Pending, files_key};
 use super::store::{self, Artifact, Form};
 use super::unzip::{MOST_PACKED, room};
 use super::{check_name, check_path};
@@ -85,9 +85,7 @@ fn created(shared: &Shared, headers: &HeaderMap, request: &Create) -> Result<Res
         .map(|days| Timestamp::now() + jiff::SignedDuration::from_hours(days.min(400) * 24));
     shared
         .artifacts
-        .begin(&grant, &request.name, expires, |_| {
-            Ok((Coming::Files(Files::default()), ()))
-        })?;
+        .begin_files(&grant, &request.name, expires)?;
     let base = shared.base(headers);
     Ok(Json(container(&base, &request.name)).into_response())
 }
@@ -156,7 +154,7 @@ fn part(
 ) -> Result<Arc<Part>, Fault> {
     let opened = shared.artifacts.opened()?;
     let mut pending = shared.artifacts.pending();
-    let key = (grant.run.clone(), name.to_owned());
+    let key = files_key(grant, name);
     let Some(Pending {
         content: Coming::Files(files),
         ..
@@ -246,14 +244,13 @@ pub async fn finish((State(shared), headers): Asked, Query(query): Query<Query3>
 
 fn finished(shared: &Shared, grant: &Grant, name: &str) -> Result<u64, Fault> {
     let artifacts = &shared.artifacts;
-    let key = (grant.run.clone(), name.to_owned());
+    let key = files_key(grant, name);
     let pending = artifacts.pending().remove(&key);
     if pending.is_none() {
         // A client that missed the answer asks again.
         let known = artifacts.find(&grant.run, name).ok();
-        let same = known.filter(|it| it.job_backend_id == grant.job && it.form == Form::Folder);
-        if let Some(same) = same {
-            return Ok(same.size);
+        if let Some(known) = known.filter(|it| it.form == Form::Folder) {
+            return Ok(known.size);
         }
     }
     let Some(Pending {
@@ -296,8 +293,36 @@ fn finished(shared: &Shared, grant: &Grant, name: &str) -> Result<u64, Fault> {
             Some(length) => unpack(&content.path, &place, length)?,
         };
     }
+    // One at a time joins what was there.
+    let _turn = artifacts.pending();
+    if let Ok(before) = artifacts.find(&grant.run, name) {
+        artifact.size += join(&before.content(), &top)?;
+        artifacts.remove(&before)?;
+    }
     let artifact = opened.run.publish(&room, artifact)?;
     Ok(artifact.size)
+}
+
+/// Takes over the files that an earlier upload left and this one did not send; gives their size.
+fn join(before: &FilePath, top: &FilePath) -> Result<u64, Fault> {
+    let mut all = Vec::new();
+    walk(before, "", &mut |path, size| {
+        all.extend(size.map(|size| (path.to_owned(), size)));
+    })?;
+    let mut joined = 0;
+    for (path, size) in all {
+        let place = top.join(&path);
+        let is_free = fs::symlink_metadata(&place)
+            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        if is_free {
+            if let Some(folder) = place.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            fs::hard_link(before.join(&path), &place)?;
+            joined += size;
+        }
+    }
+    Ok(joined)
 }
 
 /// Unpacks no more than was announced.

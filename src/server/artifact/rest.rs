@@ -72,7 +72,11 @@ pub async fn of_run(
                 // The newest first, as GitHub has it.
                 all.sort_by_key(|(artifact, _)| std::cmp::Reverse(artifact.id));
                 let size = page.size.unwrap_or(30).clamp(1, 100);
-                let skipped = page.number.unwrap_or(1).max(1).saturating_sub(1) * size;
+                let skipped = page
+                    .number
+                    .unwrap_or(1)
+                    .saturating_sub(1)
+                    .saturating_mul(size);
                 let shown: Vec<Value> = all
                     .iter()
                     .skip(skipped)

@@ -293,7 +293,9 @@ fn list(shared: &Shared, grant: &Grant, request: &List) -> Result<Value, Fault> 
                 .is_none_or(|name| *name == artifact.name)
     };
     let all = shared.artifacts.of_run(&grant.run);
-    let listed: Vec<Value> = all.iter().filter(|it| fits(it)).map(listed).collect();
+    // Those of clients before version 4 are another service's, on GitHub too.
+    let own = all.iter().filter(|it| it.form != Form::Folder && fits(it));
+    let listed: Vec<Value> = own.map(listed).collect();
     Ok(json!({"artifacts": listed}))
 }
 
@@ -310,6 +312,11 @@ fn listed(artifact: &Artifact) -> Value {
         value["digest"] = json!(digest);
     }
     value
+}
+
+/// Where the files of one job's upload are kept: no artifact's name has such a character.
+pub(super) fn files_key(grant: &Grant, name: &str) -> (String, String) {
+    (grant.run.clone(), format!("{name}\0{}", grant.job))
 }
 
 impl Artifacts {
@@ -385,6 +392,37 @@ impl Artifacts {
         };
         pending.insert(key, begun);
         Ok(given)
+    }
+
+    /// Begins an upload of files, as clients before version 4 do: several may fill one artifact, one after the other or at once.
+    pub(super) fn begin_files(
+        &self,
+        grant: &Grant,
+        name: &str,
+        expires: Option<Timestamp>,
+    ) -> Result<(), Fault> {
+        self.opened()?;
+        let mut pending = self.pending();
+        let here = self.of_run(&grant.run);
+        let is_taken = pending.contains_key(&(grant.run.clone(), name.to_owned()))
+            || here
+                .iter()
+                .any(|artifact| artifact.name == name && artifact.form != Form::Folder);
+        if is_taken {
+            return Err(Fault::new(
+                Code::AlreadyExists,
+                format!("an artifact with the name {name:?} already exists in this run"),
+            ));
+        }
+        let until = |retention| Timestamp::now().checked_add(retention).ok();
+        pending
+            .entry(files_key(grant, name))
+            .or_insert_with(|| Pending {
+                job: grant.job.clone(),
+                content: Coming::Files(super::legacy::Files::default()),
+                expires: expires.or_else(|| self.retention.and_then(until)),
+            });
+        Ok(())
     }
 
     /// The job is over: what it did not end is nothing.

@@ -119,7 +119,7 @@ pub fn extract(artifact: &Artifact, folder: &Path) -> Result<usize, UnzipError> 
         })
         .collect();
     room(folder, files.iter().map(|file| file.size).sum())?;
-    free(places.iter().map(|(_, place)| place.as_path()))?;
+    free(folder, places.iter().map(|(_, place)| place.as_path()))?;
     for (from, place) in &places {
         if let Some(parent) = place.parent() {
             fs::create_dir_all(parent).map_err(fail(parent))?;
@@ -187,7 +187,13 @@ fn unzip(path: &Path, folder: &Path) -> Result<usize, UnzipError> {
     }
     room(folder, claimed)?;
     let files = || entries.iter().filter(|entry| !entry.is_folder);
-    free(files().map(|entry| entry.place.as_path()))?;
+    free(
+        folder,
+        entries
+            .iter()
+            .filter(|it| !it.is_folder)
+            .map(|it| it.place.as_path()),
+    )?;
     for entry in &entries {
         let parent = if entry.is_folder {
             Some(entry.place.as_path())
@@ -240,8 +246,15 @@ pub(super) fn room(folder: &Path, needed: u64) -> Result<(), UnzipError> {
     Ok(())
 }
 
-fn free<'p>(places: impl Iterator<Item = &'p Path>) -> Result<(), UnzipError> {
+/// Nothing stands where files will come, and no link leads out of the folder.
+fn free<'p>(folder: &Path, places: impl Iterator<Item = &'p Path>) -> Result<(), UnzipError> {
     for place in places {
+        let between = place.ancestors().skip(1).take_while(|it| *it != folder);
+        for parent in between {
+            if fs::symlink_metadata(parent).is_ok_and(|about| !about.is_dir()) {
+                return Err(UnzipError::Exists(parent.display().to_string()));
+            }
+        }
         if fs::symlink_metadata(place).is_ok() {
             return Err(UnzipError::Exists(place.display().to_string()));
         }
@@ -295,6 +308,13 @@ mod tests {
         assert_eq!(fs::read_to_string(out.join("sub/x")).unwrap(), "text");
         let again = extract(&artifact, &out).unwrap_err();
         assert!(matches!(again, UnzipError::Exists(_)), "{again}");
+        // A link that stands there already does not lead out.
+        let linked = place.path().join("linked");
+        fs::create_dir(&linked).unwrap();
+        std::os::unix::fs::symlink(place.path(), linked.join("sub")).unwrap();
+        let refused = extract(&artifact, &linked).unwrap_err();
+        assert!(matches!(refused, UnzipError::Exists(_)), "{refused}");
+        assert!(!place.path().join("x").exists());
         let listed = list(&artifact).unwrap();
         assert_eq!(listed[0].path, "sub/x");
         assert_eq!(listed[0].size, 4);

@@ -142,6 +142,7 @@ impl Caches {
         if let Some(inbox) = self.inbox.get() {
             return Ok(inbox);
         }
+        self.store.prepare()?;
         let inbox = Inbox::open(&self.store.incoming())?;
         Ok(self.inbox.get_or_init(|| inbox))
     }

@@ -7,6 +7,8 @@ use super::store::Entry;
 pub enum Difference {
     /// Nothing: it would be found.
     None,
+    /// It begins like the key, and would be found by it.
+    Beginning,
     /// The same key with another version: other paths, or another compression.
     Version,
     /// The same key, saved by a job whose folders lie otherwise.
@@ -40,7 +42,7 @@ pub fn nearest<'e>(
             let visible = scopes.contains(&entry.scope.as_str());
             let difference = difference(entry, visible, key, version);
             let (rank, common) = match difference {
-                Difference::None => (0, 0),
+                Difference::None | Difference::Beginning => (0, 0),
                 Difference::Version | Difference::Layout => (1, 0),
                 Difference::Scope => (2, 0),
                 Difference::Key { common } => (3, common),
@@ -72,6 +74,11 @@ fn difference(
     key: &str,
     version: Option<(&str, &str)>,
 ) -> Difference {
+    let fits =
+        version.is_none_or(|(version, layout)| version == entry.version && layout == entry.layout);
+    if entry.key != key && entry.key.starts_with(key) && visible && fits {
+        return Difference::Beginning;
+    }
     if entry.key != key {
         let pairs = entry.key.char_indices().zip(key.chars());
         let differs = pairs.into_iter().find(|((_, own), other)| own != other);
@@ -125,6 +132,7 @@ mod tests {
                 (2, Difference::Key { common: 12 })
             ]
         );
+        assert_eq!(found("npm-linux-x", None)[0], (3, Difference::Beginning));
         assert_eq!(found("zzz", None), []);
     }
 }

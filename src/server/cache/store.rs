@@ -165,7 +165,7 @@ impl Store {
 
     /// One writer at a time; held as long as the file is.
     fn turn(&self) -> io::Result<File> {
-        fs::create_dir_all(&self.folder)?;
+        self.prepare()?;
         let turn = File::create(self.folder.join(".lock"))?;
         turn.lock()?;
         Ok(turn)
@@ -219,7 +219,7 @@ impl Store {
         for entry in entries {
             gone(fs::remove_file(&entry.path))?;
         }
-        let named: HashSet<String> = self.all().into_iter().map(|entry| entry.blob).collect();
+        let named = self.named()?;
         let mut freed = 0;
         for blob in fs::read_dir(self.folder.join("blobs"))
             .into_iter()
@@ -236,6 +236,35 @@ impl Store {
             }
         }
         Ok(freed)
+    }
+
+    /// The contents that entries name. Where one can not be read, nobody knows what it names.
+    fn named(&self) -> io::Result<HashSet<String>> {
+        let mut named = HashSet::new();
+        let projects = match fs::read_dir(self.folder.join("entries")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(named),
+            projects => projects?,
+        };
+        for project in projects {
+            for file in fs::read_dir(project?.path())? {
+                let path = file?.path();
+                if path.extension().is_some_and(|it| it == "json") {
+                    let entry: Entry =
+                        serde_json::from_slice(&fs::read(&path)?).map_err(|error| {
+                            io::Error::other(format!("{}: {error}", path.display()))
+                        })?;
+                    named.insert(entry.blob);
+                }
+            }
+        }
+        Ok(named)
+    }
+
+    /// Makes the folder, which is nobody else's: caches hold what jobs had, tokens too.
+    pub fn prepare(&self) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::create_dir_all(&self.folder)?;
+        fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o700))
     }
 
     /// Removes what was not used for long, and then what was used longest ago until the rest fits.
@@ -503,6 +532,26 @@ pub mod tests {
                 .unwrap()
         );
         assert!(store.has(&new(0, "a")));
+    }
+
+    #[test]
+    fn nothing_goes_that_an_unreadable_entry_may_name() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (folder, store) = store(1000);
+        for (id, key) in [(1, "a"), (2, "b")] {
+            assert!(
+                store
+                    .publish(&new(id, key), &content(folder.path(), key))
+                    .unwrap()
+            );
+        }
+        let all = store.all();
+        fs::write(&all[0].path, "{}").unwrap();
+        let error = store.remove(&all[1..]).unwrap_err().to_string();
+        assert!(error.contains(".json: missing field"), "{error}");
+        assert!(store.is_whole(&all[0]) && store.is_whole(&all[1]));
+        let mode = fs::metadata(&store.folder).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0);
     }
 
     #[test]
