@@ -168,7 +168,8 @@ impl Run {
                         artifact.name,
                         folder.display()
                     );
-                    self.emitter.note(Level::Warning, text);
+                    // It was asked for.
+                    self.broken(&text);
                 }
             }
         }

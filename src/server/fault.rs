@@ -153,6 +153,11 @@ impl From<io::Error> for Fault {
     }
 }
 
+/// An answer, or a refusal as the REST services put it.
+pub fn answer(result: Result<Response, Fault>) -> Response {
+    result.unwrap_or_else(|fault| fault.rest())
+}
+
 /// Text as XML has it.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")

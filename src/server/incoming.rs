@@ -247,8 +247,7 @@ impl Incoming {
                 ),
             ));
         }
-        let free = rustix::fs::statvfs(&self.folder)
-            .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        let free = free_bytes(&self.folder);
         if free < SPARE.saturating_add(more) {
             return Err(Fault::new(
                 Code::TooLarge,
@@ -421,6 +420,11 @@ impl Drop for Incoming {
         // The inbox goes later, and what is left with it.
         drop(fs::remove_dir_all(&self.folder));
     }
+}
+
+/// What a disk has left for this user; where nobody can tell, it is not what stops a write.
+pub fn free_bytes(folder: &Path) -> u64 {
+    rustix::fs::statvfs(folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// SHA-256 of a file.

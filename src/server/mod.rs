@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, header};
 use axum::routing::{any, get, post, put};
 use tokio::runtime::Runtime;
@@ -64,6 +64,9 @@ pub struct Oidc {
     /// An address at which the documents are to be had, too.
     pub listen: Option<SocketAddr>,
 }
+
+/// What most handlers are given.
+type Asked = (State<Arc<Shared>>, HeaderMap);
 
 /// What all requests see.
 #[derive(Debug)]

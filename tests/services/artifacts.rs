@@ -425,6 +425,16 @@ fn old_clients() {
     };
     assert_eq!(get("app/sub/b.txt"), b"abcdef");
     assert_eq!(get("app/second"), b"2!");
+    // What can not be joined is refused, however often it is asked, and harms nothing.
+    let third = desk.job("run", "main");
+    third.ask("POST", artifacts, &request).ok();
+    let part = format!("{url}?itemPath=app%2Fsecond%2Fx");
+    assert_eq!(put_part(&third, &part, "bytes 0-0/1", &[], b"x"), 200);
+    for _ in 0..2 {
+        let refused = third.ask("PATCH", &finish, &json!({"Size": 1}));
+        assert!(refused.status >= 400, "{refused:?}");
+    }
+    assert_eq!(get("app/second"), b"2!");
     // Newer clients do not see it, and are told why they can not have it.
     assert!(job.listed().is_empty());
     job.artifact("GetSignedArtifactURL", json!({"name": "app"}))

@@ -186,6 +186,14 @@ fn laid() {
         let file = lrun.root().join("out/1/app.txt/app.txt");
         assert_eq!(fs::read_to_string(file).unwrap(), "it is built");
     }
+    // What was asked for and not done is no success.
+    let lrun = lrun
+        .file("taken", "")
+        .args(["push", "--artifact-server-path=taken"]);
+    let ended = lrun.run();
+    assert_eq!(ended.code, Some(1), "{ended}");
+    let text = "can not lay the artifact app.txt";
+    assert!(ended.stderr.contains(text), "{ended}");
 }
 
 fn two_workflows() {

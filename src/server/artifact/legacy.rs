@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::path::{Path as FilePath, PathBuf};
+use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use axum::Json;
@@ -19,15 +19,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_http::services::ServeFile;
 
-use super::super::Shared;
 use super::super::blob::blocking;
-use super::super::fault::{Code, Fault};
+use super::super::fault::{Code, Fault, answer};
 use super::super::grant::Grant;
 use super::super::incoming::Incoming;
-use super::super::number;
 use super::super::signed::encoded;
-use super::service::{Coming, Pending, files_key};
-use super::store::{self, Artifact, Form};
+use super::super::{Asked, Shared};
+use super::service::{Coming, Pending, described, files_key};
+use super::store::Form;
 use super::unzip::{MOST_PACKED, room};
 use super::{check_name, check_path};
 
@@ -35,7 +34,7 @@ use super::{check_name, check_path};
 const MOST_FILES: usize = 200_000;
 
 /// The files of an artifact that have come so far, by their paths below it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::server) struct Files(BTreeMap<String, Arc<Part>>);
 
 #[derive(Debug)]
@@ -63,12 +62,7 @@ pub(in crate::server) struct Query3 {
     item_path: Option<String>,
 }
 
-type Asked = (State<Arc<Shared>>, HeaderMap);
 type Body3<T> = Result<Json<T>, JsonRejection>;
-
-fn answer(result: Result<Response, Fault>) -> Response {
-    result.unwrap_or_else(|fault| fault.rest())
-}
 
 /// `POST …/artifacts`
 pub async fn create((State(shared), headers): Asked, request: Body3<Create>) -> Response {
@@ -245,41 +239,27 @@ pub async fn finish((State(shared), headers): Asked, Query(query): Query<Query3>
 fn finished(shared: &Shared, grant: &Grant, name: &str) -> Result<u64, Fault> {
     let artifacts = &shared.artifacts;
     let key = files_key(grant, name);
-    let pending = artifacts.pending().remove(&key);
-    if pending.is_none() {
+    let begun = match artifacts.pending().get(&key) {
+        Some(Pending {
+            content: Coming::Files(files),
+            expires,
+            ..
+        }) => Some((files.clone(), *expires)),
+        _ => None,
+    };
+    let Some((files, expires)) = begun else {
         // A client that missed the answer asks again.
         let known = artifacts.find(&grant.run, name).ok();
-        if let Some(known) = known.filter(|it| it.form == Form::Folder) {
-            return Ok(known.size);
-        }
-    }
-    let Some(Pending {
-        content: Coming::Files(files),
-        expires,
-        ..
-    }) = pending
-    else {
-        return Err(Fault::missing(format!(
-            "no upload of the artifact {name:?} was begun in this run"
-        )));
+        let same = known.filter(|it| it.form == Form::Folder && it.job_backend_id == grant.job);
+        return same.map(|it| it.size).ok_or_else(|| {
+            Fault::missing(format!(
+                "no upload of the artifact {name:?} was begun in this run"
+            ))
+        });
     };
     let opened = artifacts.opened()?;
     let room = opened.inbox.room()?;
-    let mut artifact = Artifact {
-        id: number::unique(),
-        name: name.to_owned(),
-        form: Form::Folder,
-        file: store::file_name(name, Form::Folder),
-        size: 0,
-        digest: None,
-        content_type: "application/octet-stream".to_owned(),
-        created: Timestamp::now(),
-        expires,
-        workflow: grant.workflow.clone(),
-        run_backend_id: grant.run.clone(),
-        job_backend_id: grant.job.clone(),
-        folder: PathBuf::new(),
-    };
+    let mut artifact = described(grant, name, Form::Folder, expires);
     let top = room.join(&artifact.file);
     fs::create_dir(&top)?;
     for (path, part) in &files.0 {
@@ -293,13 +273,17 @@ fn finished(shared: &Shared, grant: &Grant, name: &str) -> Result<u64, Fault> {
             Some(length) => unpack(&content.path, &place, length)?,
         };
     }
-    // One at a time joins what was there.
-    let _turn = artifacts.pending();
-    if let Ok(before) = artifacts.find(&grant.run, name) {
+    // One at a time joins what was there, and that stays until both are in one.
+    let mut pending = artifacts.pending();
+    let before = artifacts.find(&grant.run, name).ok();
+    if let Some(before) = &before {
         artifact.size += join(&before.content(), &top)?;
-        artifacts.remove(&before)?;
     }
     let artifact = opened.run.publish(&room, artifact)?;
+    if let Some(before) = &before {
+        artifacts.remove(before)?;
+    }
+    pending.remove(&key);
     Ok(artifact.size)
 }
 
@@ -312,14 +296,21 @@ fn join(before: &FilePath, top: &FilePath) -> Result<u64, Fault> {
     let mut joined = 0;
     for (path, size) in all {
         let place = top.join(&path);
-        let is_free = fs::symlink_metadata(&place)
-            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-        if is_free {
-            if let Some(folder) = place.parent() {
-                fs::create_dir_all(folder)?;
+        match fs::symlink_metadata(&place) {
+            // The later one counts.
+            Ok(about) if about.is_file() => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if let Some(folder) = place.parent() {
+                    fs::create_dir_all(folder)?;
+                }
+                fs::hard_link(before.join(&path), &place)?;
+                joined += size;
             }
-            fs::hard_link(before.join(&path), &place)?;
-            joined += size;
+            _ => {
+                return Err(Fault::invalid(format!(
+                    "{path:?} is a file in one upload of this artifact and a folder in another"
+                )));
+            }
         }
     }
     Ok(joined)

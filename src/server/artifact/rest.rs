@@ -10,10 +10,10 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::Shared;
 use super::super::blob::blocking;
-use super::super::fault::{Code, Fault};
+use super::super::fault::{Code, Fault, answer};
 use super::super::grant::Grant;
+use super::super::{Asked, Shared};
 use super::store::{Artifact, RunFolder};
 
 /// Which page, of which artifacts.
@@ -25,12 +25,6 @@ pub(in crate::server) struct Page {
     size: Option<usize>,
     #[serde(default, rename = "page")]
     number: Option<usize>,
-}
-
-type Asked = (State<Arc<Shared>>, HeaderMap);
-
-fn answer(result: Result<Response, Fault>) -> Response {
-    result.unwrap_or_else(|fault| fault.rest())
 }
 
 fn admitted(shared: &Shared, headers: &HeaderMap, repository: &str) -> Result<Arc<Grant>, Fault> {

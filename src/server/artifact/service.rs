@@ -188,17 +188,10 @@ fn own(grant: &Grant, ids: &Ids) -> Result<(), Fault> {
 fn create(shared: &Shared, grant: &Grant, base: &str, request: Create) -> Result<Value, Fault> {
     check_name(&request.name)?;
     let artifacts = &shared.artifacts;
-    let incoming = artifacts.begin(grant, &request.name, request.expires_at, |opened| {
-        let incoming = Arc::new(opened.inbox.receive(shared.most_artifact)?);
-        let content = Coming::Blob {
-            incoming: Arc::clone(&incoming),
-            mime_type: request.mime_type,
-            version: request.version,
-        };
-        Ok((content, incoming))
-    })?;
+    let name = request.name.clone();
+    let incoming = artifacts.begin(grant, request, shared.most_artifact)?;
     let target = Target::Upload(incoming);
-    let url = shared.signed.open(base, &grant.job, &request.name, target);
+    let url = shared.signed.open(base, &grant.job, &name, target);
     Ok(json!({"ok": true, "signed_upload_url": url}))
 }
 
@@ -254,19 +247,10 @@ fn finalize(shared: &Shared, grant: &Grant, request: &Finalize) -> Result<Value,
         Form::Raw
     };
     let artifact = Artifact {
-        id: number::unique(),
-        name: request.name.clone(),
-        form,
-        file: store::file_name(&request.name, form),
         size: content.size,
         digest: request.hash.clone().filter(|hash| !hash.is_empty()),
         content_type,
-        created: Timestamp::now(),
-        expires,
-        workflow: grant.workflow.clone(),
-        run_backend_id: grant.run.clone(),
-        job_backend_id: grant.job.clone(),
-        folder: PathBuf::new(),
+        ..described(grant, &request.name, form, expires)
     };
     let opened = artifacts.opened()?;
     let room = opened.inbox.room()?;
@@ -275,6 +259,30 @@ fn finalize(shared: &Shared, grant: &Grant, request: &Finalize) -> Result<Value,
     artifacts.pending().remove(&key);
     shared.signed.close_upload(&incoming);
     Ok(finalized(artifact.id))
+}
+
+/// What is known of an artifact before its content is.
+pub(super) fn described(
+    grant: &Grant,
+    name: &str,
+    form: Form,
+    expires: Option<Timestamp>,
+) -> Artifact {
+    Artifact {
+        id: number::unique(),
+        name: name.to_owned(),
+        form,
+        file: store::file_name(name, form),
+        size: 0,
+        digest: None,
+        content_type: "application/octet-stream".to_owned(),
+        created: Timestamp::now(),
+        expires,
+        workflow: grant.workflow.clone(),
+        run_backend_id: grant.run.clone(),
+        job_backend_id: grant.job.clone(),
+        folder: PathBuf::new(),
+    }
 }
 
 fn list(shared: &Shared, grant: &Grant, request: &List) -> Result<Value, Fault> {
@@ -351,47 +359,30 @@ impl Artifacts {
         Ok(new)
     }
 
-    /// Begins an artifact: its name is taken from now on (SPEC P-10).
-    pub(super) fn begin<T>(
-        &self,
-        grant: &Grant,
-        name: &str,
-        expires: Option<Timestamp>,
-        make: impl FnOnce(&Opened) -> Result<(Coming, T), Fault>,
-    ) -> Result<T, Fault> {
+    /// Begins an artifact of at most so many bytes: its name is taken from now on (SPEC P-10).
+    fn begin(&self, grant: &Grant, request: Create, most: u64) -> Result<Arc<Incoming>, Fault> {
         let opened = self.opened()?;
         let mut pending = self.pending();
-        let key = (grant.run.clone(), name.to_owned());
+        let key = (grant.run.clone(), request.name.clone());
         // What the job itself began and did not end, it begins anew.
         if pending.get(&key).is_some_and(|it| it.job == grant.job) {
             pending.remove(&key);
         }
-        let here = self.of_run(&grant.run);
-        if pending.contains_key(&key) || here.iter().any(|artifact| artifact.name == name) {
-            return Err(Fault::new(
-                Code::AlreadyExists,
-                format!("an artifact with the name {name:?} already exists in this run"),
-            ));
-        }
-        let own = here
-            .iter()
-            .filter(|it| it.job_backend_id == grant.job)
-            .count()
-            + pending.values().filter(|it| it.job == grant.job).count();
-        if own >= MOST_PER_JOB {
+        let here = self.free(&pending, grant, &request.name, |_| false)?;
+        let own = here.iter().filter(|it| it.job_backend_id == grant.job);
+        let begun = pending.values().filter(|it| it.job == grant.job);
+        if own.count() + begun.count() >= MOST_PER_JOB {
             let text = format!("a job has no more than {MOST_PER_JOB} artifacts");
             return Err(Fault::new(Code::FailedPrecondition, text));
         }
-        let (coming, given) = make(&opened)?;
-        let until = |retention| Timestamp::now().checked_add(retention).ok();
-        let retention = self.retention.and_then(until);
-        let begun = Pending {
-            job: grant.job.clone(),
-            content: coming,
-            expires: expires.or(retention),
+        let incoming = Arc::new(opened.inbox.receive(most)?);
+        let content = Coming::Blob {
+            incoming: Arc::clone(&incoming),
+            mime_type: request.mime_type,
+            version: request.version,
         };
-        pending.insert(key, begun);
-        Ok(given)
+        pending.insert(key, self.begun(grant, content, request.expires_at));
+        Ok(incoming)
     }
 
     /// Begins an upload of files, as clients before version 4 do: several may fill one artifact, one after the other or at once.
@@ -403,26 +394,40 @@ impl Artifacts {
     ) -> Result<(), Fault> {
         self.opened()?;
         let mut pending = self.pending();
+        self.free(&pending, grant, name, |it| it.form == Form::Folder)?;
+        let content = || Coming::Files(super::legacy::Files::default());
+        pending
+            .entry(files_key(grant, name))
+            .or_insert_with(|| self.begun(grant, content(), expires));
+        Ok(())
+    }
+
+    /// Refuses a name that is taken, but by what may be `joined`; gives the run's artifacts.
+    fn free(
+        &self,
+        pending: &HashMap<(String, String), Pending>,
+        grant: &Grant,
+        name: &str,
+        joined: impl Fn(&Artifact) -> bool,
+    ) -> Result<Vec<Artifact>, Fault> {
         let here = self.of_run(&grant.run);
-        let is_taken = pending.contains_key(&(grant.run.clone(), name.to_owned()))
-            || here
-                .iter()
-                .any(|artifact| artifact.name == name && artifact.form != Form::Folder);
-        if is_taken {
+        let is_begun = pending.contains_key(&(grant.run.clone(), name.to_owned()));
+        if is_begun || here.iter().any(|it| it.name == name && !joined(it)) {
             return Err(Fault::new(
                 Code::AlreadyExists,
                 format!("an artifact with the name {name:?} already exists in this run"),
             ));
         }
+        Ok(here)
+    }
+
+    fn begun(&self, grant: &Grant, content: Coming, expires: Option<Timestamp>) -> Pending {
         let until = |retention| Timestamp::now().checked_add(retention).ok();
-        pending
-            .entry(files_key(grant, name))
-            .or_insert_with(|| Pending {
-                job: grant.job.clone(),
-                content: Coming::Files(super::legacy::Files::default()),
-                expires: expires.or_else(|| self.retention.and_then(until)),
-            });
-        Ok(())
+        Pending {
+            job: grant.job.clone(),
+            content,
+            expires: expires.or_else(|| self.retention.and_then(until)),
+        }
     }
 
     /// The job is over: what it did not end is nothing.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
 
+use super::super::incoming::free_bytes;
 use super::legacy::walk;
 use super::store::{Artifact, Form};
 
@@ -234,8 +235,7 @@ fn take_out(archive: &mut ZipArchive<File>, entry: &Entry, path: &Path) -> Resul
 }
 
 pub(super) fn room(folder: &Path, needed: u64) -> Result<(), UnzipError> {
-    let free = rustix::fs::statvfs(folder)
-        .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+    let free = free_bytes(folder);
     if needed > free {
         return Err(UnzipError::Full {
             needed,

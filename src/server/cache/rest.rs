@@ -10,10 +10,10 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::Shared;
 use super::super::blob::{blocking, length_of};
-use super::super::fault::{Code, Fault};
+use super::super::fault::{Code, Fault, answer};
 use super::super::grant::Grant;
+use super::super::{Asked, Shared};
 use super::{Saved, of, store::Entry};
 
 #[derive(Debug, Deserialize)]
@@ -45,7 +45,6 @@ pub(in crate::server) struct Commit {
     size: i64,
 }
 
-type Asked = (State<Arc<Shared>>, HeaderMap);
 type Body1<T> = Result<Json<T>, JsonRejection>;
 
 async fn with_grant<T: Send + 'static>(
@@ -55,10 +54,6 @@ async fn with_grant<T: Send + 'static>(
 ) -> Result<T, Fault> {
     let grant = shared.grants.of(headers)?;
     blocking(move || work(&shared, &grant)).await
-}
-
-fn answer(result: Result<Response, Fault>) -> Response {
-    result.unwrap_or_else(|fault| fault.rest())
 }
 
 fn described(entry: &Entry) -> Value {
