@@ -103,7 +103,7 @@ fn all(settings: &Settings) -> Result<Sketched, CliError> {
             vars: vars(settings),
             ..Known::default()
         },
-        library: &library,
+        called: &library,
         machines: &machines(settings),
         matrix: &matrix_filters(settings),
         skip_unavailable: settings.skip_unavailable,
@@ -153,7 +153,7 @@ pub fn sketch(settings: &Settings, occasion: &Occasion) -> Sketched {
     let given = GivenInputs::new(settings);
     let sketch = Sketch {
         known: &|workflow| known(settings, occasion, &given, workflow),
-        library: &occasion.called,
+        called: &occasion.called,
         machines: &machines(settings),
         matrix: &matrix_filters(settings),
         skip_unavailable: settings.skip_unavailable,

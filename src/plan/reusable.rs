@@ -79,7 +79,7 @@ impl Library {
         let mut loading = Loading {
             load,
             options,
-            library: Self::default(),
+            called: Self::default(),
             failed: HashSet::new(),
             followed: HashMap::new(),
             ring: false,
@@ -90,7 +90,7 @@ impl Library {
             loading.follow(caller, &mut chain);
         }
         let Loading {
-            library,
+            called: library,
             mut found,
             ring,
             ..
@@ -118,7 +118,7 @@ impl Library {
 struct Loading<'a> {
     load: Load<'a>,
     options: &'a ReadOptions,
-    library: Library,
+    called: Library,
     /// Files that are not to be had; each is complained of once.
     failed: HashSet<String>,
     /// The level at which a file was followed last; only a deeper one can find anything new.
@@ -163,13 +163,13 @@ impl Loading<'_> {
     }
 
     fn open(&mut self, path: &str, at: &dyn Fn(String) -> Diagnostic) -> Option<Arc<Reading>> {
-        if let Some(known) = self.library.readings.get(path) {
+        if let Some(known) = self.called.readings.get(path) {
             return Some(Arc::clone(known));
         }
         if self.failed.contains(path) {
             return None;
         }
-        let problem = if self.library.readings.len() >= MAX_FILES {
+        let problem = if self.called.readings.len() >= MAX_FILES {
             at(format!(
                 "more than {MAX_FILES} called workflows in one run, which is GitHub's limit"
             ))
@@ -177,7 +177,7 @@ impl Loading<'_> {
             match (self.load)(path) {
                 Ok(source) => {
                     let reading = Arc::new(read_workflow(source, self.options));
-                    let readings = &mut self.library.readings;
+                    let readings = &mut self.called.readings;
                     readings.insert(path.to_owned(), Arc::clone(&reading));
                     return Some(reading);
                 }

@@ -27,7 +27,7 @@ use crate::workflow::{CallJob, EvalError, Evaluator, JobKind, StepsJob, Token, W
 pub struct Sketch<'a> {
     /// The contexts of a workflow before the run.
     pub known: &'a dyn Fn(&Workflow) -> Known,
-    pub library: &'a Library,
+    pub called: &'a Library,
     pub machines: &'a Machines,
     /// `--matrix`.
     pub matrix: &'a [MatrixFilter],
@@ -308,7 +308,7 @@ impl<'a> Drawing<'a> {
         mut outline: JobOutline,
     ) -> Vec<JobOutline> {
         outline.uses = Some(call.uses.value.clone());
-        let Some(called) = self.with.library.get(&call.uses.value) else {
+        let Some(called) = self.with.called.get(&call.uses.value) else {
             // One of another repository is fetched when it runs; what it has is known then.
             return vec![outline];
         };

@@ -63,7 +63,7 @@ fn sketch_with(jobs: &str, matrix: &[&str], skip_unavailable: bool, only: &[&str
     let filters = MatrixFilter::parse(matrix).unwrap();
     let sketch = Sketch {
         known: &known,
-        library: &library,
+        called: &library,
         machines: &machines,
         matrix: &filters,
         skip_unavailable,
@@ -389,7 +389,7 @@ jobs:
     }];
     let sketch = Sketch {
         known: &known,
-        library: &Library::default(),
+        called: &Library::default(),
         machines: &Machines {
             os: Os::Linux,
             arch: Arch::X64,
@@ -436,7 +436,7 @@ jobs:
     }];
     let sketch = Sketch {
         known: &known,
-        library: &Library::default(),
+        called: &Library::default(),
         machines: &Machines {
             os: Os::Linux,
             arch: Arch::X64,
