@@ -295,7 +295,8 @@ fn router(shared: &Arc<Shared>) -> Router {
             get(oidc::configuration),
         )
         .route("/.well-known/jwks", get(oidc::keys))
-        .layer(DefaultBodyLimit::max(REQUEST));
+        // More is read than is taken: who is cut off in the middle of sending hears no reason.
+        .layer(DefaultBodyLimit::max(16 * REQUEST));
     contents
         .merge(requests)
         .fallback(|uri: axum::http::Uri| async move {

@@ -10,8 +10,8 @@ use axum::response::{IntoResponse as _, Response};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Shared;
 use super::fault::{Code, Fault};
+use super::{REQUEST, Shared};
 use super::{artifact, cache};
 
 const ARTIFACTS: &str = "github.actions.results.api.v1.ArtifactService";
@@ -26,6 +26,10 @@ pub async fn serve(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let body = match body {
+        Ok(body) if body.len() > REQUEST => {
+            let text = format!("a request has no more than {REQUEST} bytes");
+            return Fault::new(Code::TooLarge, text).twirp();
+        }
         Ok(body) => body,
         Err(refused) => return Fault::of_body(&refused.body_text(), refused.status()).twirp(),
     };
